@@ -1,0 +1,1 @@
+"""RDB, AOF and snapshots."""

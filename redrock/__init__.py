@@ -1,0 +1,1 @@
+"""RedRock: a Redis-compatible server that holds more data than memory."""

@@ -1,0 +1,1 @@
+"""PSYNC replication, both roles."""

@@ -1,0 +1,20 @@
+"""The list of modules that mypyc compiles: the synchronous ones on the hot path, and those they call."""
+
+from pathlib import Path
+
+COMPILED: tuple[str, ...] = (
+    "redrock/errors.py",
+    "redrock/datatypes/*.py",
+)
+
+
+def compiled_modules(root: Path) -> list[str]:
+    """Paths relative to ``root``, package markers left out."""
+    return sorted(
+        {
+            str(path.relative_to(root))
+            for pattern in COMPILED
+            for path in root.glob(pattern)
+            if path.name != "__init__.py"
+        }
+    )
