@@ -1,0 +1,168 @@
+"""All that a command may touch.
+
+One Context per server, lent to each command in turn: `client`, `db` and `argv` are those of the command that runs.
+A command reads time as `now_ms`, chance as `random`; it changes the keyspace through `db`; it tells its effects through
+`touch` and, where a follower could not repeat the command, `propagate_as`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from redrock.clients.client import Client
+from redrock.commands.command import Command
+from redrock.errors import ReplyError
+from redrock.keyspace.database import Database
+from redrock.keyspace.keyspace import Keyspace
+from redrock.keyspace.observers import Observers
+from redrock.monitoring.slowlog import Slowlog
+from redrock.monitoring.stats import Statistics
+from redrock.resp.reply import Reply, ReplyNode
+from redrock.util.random import RandomSource
+
+if TYPE_CHECKING:
+    from persistence.control import PersistenceControl
+    from redrock.clients.registry import ClientRegistry
+    from redrock.cold.control import ColdControl
+    from redrock.commands.table import CommandTable
+    from redrock.config.settings import Settings
+    from replication.control import ReplicationControl
+
+
+class Waiter:
+    """What a blocked client waits for. Kept by `clients.blocking` until served, timed out or cancelled."""
+
+    def timed_out(self, client: Client) -> Reply:
+        """The reply when the time is over."""
+        raise NotImplementedError
+
+    def cancelled(self, client: Client) -> None:
+        """The client is gone or was unblocked by CLIENT UNBLOCK: forget it."""
+        raise NotImplementedError
+
+
+class Block(ReplyNode):
+    """Returned by a command that cannot answer yet. ``timeout_at_ms`` 0 waits for ever."""
+
+    def __init__(self, waiter: Waiter, timeout_at_ms: int) -> None:
+        self.waiter: Final = waiter
+        self.timeout_at_ms: Final = timeout_at_ms
+
+
+class ServerControl:
+    """What commands ask of the server as a whole. Implemented above, in redrock.server."""
+
+    def run(self, command: Command, argv: list[bytes]) -> Reply:
+        """Run a command inside of another (EXEC, scripts), as the present client; errors come back as ErrorReply."""
+        raise NotImplementedError
+
+    def close_client(self, client: Client) -> None:
+        """Close a connection as soon as the pass allows; output not yet sent is dropped."""
+        raise NotImplementedError
+
+    def unblock(self, client: Client, reply: Reply) -> None:
+        """Give a blocked client its reply and let it go on."""
+        raise NotImplementedError
+
+    def add_monitor(self, client: Client) -> None:
+        """From now on, show the client every command (MONITOR)."""
+        raise NotImplementedError
+
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        raise NotImplementedError
+
+    def settings_changed(self) -> None:
+        """Re-read whatever of the settings is kept in faster places."""
+        raise NotImplementedError
+
+    def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
+        """SHUTDOWN. Raises ReplyError if it cannot be begun."""
+        raise NotImplementedError
+
+    def abort_shutdown(self) -> bool:
+        """SHUTDOWN ABORT; whether one was under way."""
+        raise NotImplementedError
+
+    def info(self, sections: list[bytes]) -> bytes:
+        """The text of INFO."""
+        raise NotImplementedError
+
+
+@final
+class Context:
+    """See the module. Parts are set once by the server when it is built."""
+
+    def __init__(
+        self,
+        keyspace: Keyspace,
+        client: Client,
+        settings: Settings,
+        table: CommandTable,
+        clients: ClientRegistry,
+        observers: Observers,
+        stats: Statistics,
+        slowlog: Slowlog,
+        server: ServerControl,
+    ) -> None:
+        self.keyspace: Final = keyspace
+        self.settings: Final = settings
+        self.table: Final = table
+        self.clients: Final = clients
+        self.observers: Final = observers
+        self.stats: Final = stats
+        self.slowlog: Final = slowlog
+        self.server: Final = server
+        self.random: RandomSource = keyspace.random
+        self.client = client
+        self.db: Database = client.database
+        # How the running command is to be propagated; see `server.propagation`.
+        self.rewritten: list[bytes] | None = None
+        self.suppressed = False
+        self.forced = False
+        self.also: list[tuple[int, list[bytes]]] = []
+        # True inside EXEC and scripts: a blocking command must answer at once.
+        self.deny_blocking = False
+        self.in_exec = False
+
+    @property
+    def now_ms(self) -> int:
+        return self.keyspace.now_ms
+
+    def touch(self, key: bytes, event_class: int, event: bytes, changes: int = 1) -> None:
+        """The key was changed: count it, break WATCH, invalidate caches, send the keyspace event."""
+        self.keyspace.dirty += changes
+        observers = self.observers
+        if observers.watching:
+            observers.key_changed(self.db.dbid, key)
+        if observers.event_classes & event_class:
+            observers.key_event(event_class, event, self.db.dbid, key)
+
+    def notify(self, key: bytes, event_class: int, event: bytes) -> None:
+        """A keyspace event beside the one of `touch`."""
+        observers = self.observers
+        if observers.event_classes & event_class:
+            observers.key_event(event_class, event, self.db.dbid, key)
+
+    def propagate_as(self, argv: list[bytes]) -> None:
+        """Followers and the AOF get this instead of the command as it came. The last call counts."""
+        self.rewritten = argv
+
+    def also_propagate(self, argv: list[bytes], dbid: int = -1) -> None:
+        """Followers and the AOF get this too, before the command itself. ``dbid`` -1: the selected database."""
+        self.also.append((self.db.dbid if dbid < 0 else dbid, argv))
+
+    def propagate_nothing(self) -> None:
+        """The command itself is not propagated, though it changed something (what `also_propagate` took, is)."""
+        self.suppressed = True
+
+    def propagate_always(self) -> None:
+        """The command is propagated although it changed nothing in the dataset (PUBLISH)."""
+        self.forced = True
+
+    def database(self, dbid: int, error: bytes) -> Database:
+        """The database of that number; raises ``error`` if there is none."""
+        databases = self.keyspace.databases
+        if dbid < 0 or dbid >= len(databases):
+            raise ReplyError(error)
+        return databases[dbid]
