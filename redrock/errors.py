@@ -52,3 +52,74 @@ BUSYKEY: Final = b"BUSYKEY Target key name already exists."
 def wrong_arity(name: bytes) -> bytes:
     """``name`` is the full name in lower case, with ``|subcommand`` where there is one."""
     return b"ERR wrong number of arguments for '%b' command" % name
+
+
+# --- Replication
+
+REPLCONF_RDB_ONLY_RANGE: Final = b"ERR value is out of range, value must between 0 and 1"
+REPLICAOF_IN_CLUSTER: Final = b"ERR REPLICAOF not allowed in cluster mode."
+REPLICAOF_FROM_REPLICA: Final = b"ERR Command is not valid when client is a replica."
+REPLICAOF_BAD_PORT: Final = b"ERR Invalid master port"
+SYNC_NO_MASTER_LINK: Final = b"NOMASTERLINK Can't SYNC while not connected with my master"
+SYNC_PENDING_OUTPUT: Final = b"ERR SYNC and PSYNC are invalid with pending output"
+SYNC_FILTER_NEEDS_EOF: Final = b"ERR Filtered replica requires EOF capability"
+SYNC_BGSAVE_FAILED: Final = b"ERR BGSAVE failed, replication can't continue"
+PSYNC_FAILOVER_TO_MASTER: Final = b"ERR PSYNC FAILOVER can't be sent to a master."
+PSYNC_FAILOVER_REPLID: Final = b"ERR PSYNC FAILOVER replid must match my replid."
+WAIT_ON_REPLICA: Final = (
+    b"ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured "
+    b"to be writable (which is not the default) writes to replicas are just local and are not propagated."
+)
+
+
+def replconf_ip_too_long(length: int) -> bytes:
+    return b"ERR REPLCONF ip-address provided by replica instance is too long: %d bytes" % length
+
+
+def replconf_unrecognized(option: bytes) -> bytes:
+    return b"ERR Unrecognized REPLCONF option: %b" % option
+
+
+def replconf_filter(option: bytes) -> bytes:
+    return b"ERR Unsupported rdb-filter-only option: %b" % option
+
+
+# --- Commands: lookup, COMMAND and its subcommands
+
+NO_SUCH_COMMAND_TO_INSPECT: Final = b"ERR Invalid command specified"
+NO_KEY_ARGUMENTS: Final = b"ERR The command has no key arguments"
+WRONG_ARITY_TO_INSPECT: Final = b"ERR Invalid number of arguments specified for command"
+WRONG_ARGUMENTS_TO_INSPECT: Final = b"ERR Invalid arguments specified for command"
+
+# No line break of the client's may get into an error reply: it would end it.
+_LINE_BREAKS_TO_BLANKS: Final = bytes.maketrans(b"\r\n", b"  ")
+
+
+def _as_c_string(text: bytes, size_max: int) -> bytes:
+    """What C's ``%.<n>s`` prints: up to the first NUL, at most n bytes."""
+    return text[:size_max].partition(b"\0")[0]
+
+
+def unknown_command(argv: list[bytes]) -> bytes:
+    """``argv`` as the client sent it; about 128 bytes of the arguments are repeated."""
+    shown = b""
+    for argument in argv[1:]:
+        if len(shown) >= 128:
+            break
+        shown += b"'%b' " % _as_c_string(argument, 128 - len(shown))
+    text = b"ERR unknown command '%b', with args beginning with: %b" % (_as_c_string(argv[0], 128), shown)
+    return text.translate(_LINE_BREAKS_TO_BLANKS)
+
+
+def unknown_subcommand(container: bytes, subcommand: bytes) -> bytes:
+    """Both names as the client sent them."""
+    text = b"ERR unknown subcommand '%b'. Try %b HELP." % (_as_c_string(subcommand, 128), container.upper())
+    return text.translate(_LINE_BREAKS_TO_BLANKS)
+
+
+def subcommand_syntax(container: bytes, subcommand: bytes) -> bytes:
+    """For subcommands that check their own arguments. Both names as the client sent them."""
+    return b"ERR unknown subcommand or wrong number of arguments for '%b'. Try %b HELP." % (
+        _as_c_string(subcommand, 128),
+        container.upper(),
+    )
