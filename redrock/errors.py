@@ -123,3 +123,22 @@ def subcommand_syntax(container: bytes, subcommand: bytes) -> bytes:
         _as_c_string(subcommand, 128),
         container.upper(),
     )
+
+
+# --- Protocol: requests that cannot be parsed; the connection is closed behind the answer
+
+PROTOCOL_MULTIBULK_LENGTH: Final = b"ERR Protocol error: invalid multibulk length"
+PROTOCOL_BULK_LENGTH: Final = b"ERR Protocol error: invalid bulk length"
+PROTOCOL_UNAUTHENTICATED_MULTIBULK: Final = b"ERR Protocol error: unauthenticated multibulk length"
+PROTOCOL_UNAUTHENTICATED_BULK: Final = b"ERR Protocol error: unauthenticated bulk length"
+PROTOCOL_BIG_MULTIBULK_COUNT: Final = b"ERR Protocol error: too big mbulk count string"
+PROTOCOL_BIG_BULK_COUNT: Final = b"ERR Protocol error: too big bulk count string"
+PROTOCOL_BIG_INLINE: Final = b"ERR Protocol error: too big inline request"
+PROTOCOL_UNBALANCED_QUOTES: Final = b"ERR Protocol error: unbalanced quotes in request"
+# Never sent: Redis logs this and drops the link.
+PROTOCOL_LEADER_INLINE: Final = b"Master using the inline protocol. Desync?"
+
+
+def protocol_expected_bulk(got: int) -> bytes:
+    """``got`` is the byte found where ``$`` had to be; line ends are shown as a space, as in any error text."""
+    return b"ERR Protocol error: expected '$', got '%c'" % (32 if got in (10, 13) else got)

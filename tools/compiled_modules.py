@@ -4,6 +4,9 @@ from pathlib import Path
 
 COMPILED: tuple[str, ...] = (
     "redrock/errors.py",
+    "redrock/resp/*.py",
+    "redrock/util/numbers.py",
+    "redrock/util/quoting.py",
     "redrock/datatypes/*.py",
 )
 

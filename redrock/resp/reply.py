@@ -98,7 +98,7 @@ class NoReply(ReplyNode):
     """Use the constant NO_REPLY: the command answers nothing now (or has written its answer itself)."""
 
 
-Reply: TypeAlias = Union[int, bytes, None, float, bool, "Sequence[Reply]", ReplyNode]
+Reply: TypeAlias = Union[int, bytes, float, bool, "Sequence[Reply]", ReplyNode, None]
 
 OK: Final = Status(b"OK")
 QUEUED: Final = Status(b"QUEUED")
