@@ -142,3 +142,36 @@ PROTOCOL_LEADER_INLINE: Final = b"Master using the inline protocol. Desync?"
 def protocol_expected_bulk(got: int) -> bytes:
     """``got`` is the byte found where ``$`` had to be; line ends are shown as a space, as in any error text."""
     return b"ERR Protocol error: expected '$', got '%c'" % (32 if got in (10, 13) else got)
+
+
+# --- Admission: what the dispatcher answers before a command runs (Redis: server.c, processCommand)
+
+NOAUTH: Final = b"NOAUTH Authentication required."
+NOT_IN_MULTI: Final = b"ERR Command not allowed inside a transaction"
+OOM: Final = b"OOM command not allowed when used memory > 'maxmemory'."
+NOREPLICAS: Final = b"NOREPLICAS Not enough good replicas to write."
+READONLY: Final = b"READONLY You can't write against a read only replica."
+MASTERDOWN: Final = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+LOADING: Final = b"LOADING Redis is loading the dataset in memory"
+REPLICA_KEYSPACE: Final = b"ERR Replica can't interact with the keyspace"
+
+
+def internal_error(incident: int) -> bytes:
+    """Not of Redis: a bug was met before anything was changed. The log has the traceback under the same number."""
+    return b"ERR internal error %d, see the server's log" % incident
+
+
+def protected_command(name: bytes, directive: bytes) -> bytes:
+    """DEBUG and MODULE, unless the directive allows them."""
+    return (
+        b'ERR %b command not allowed. If the %b option is set to "local", you can run it from a local connection, '
+        b"otherwise you need to set this option in the configuration file, and then restart the server." % (name, directive)
+    )
+
+
+def pubsub_context(name: bytes) -> bytes:
+    """A RESP2 client with subscriptions may do little else."""
+    return (
+        b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+        % name
+    )

@@ -100,3 +100,52 @@ class StreamSink:
     def append(self, data: bytes) -> None:
         """Take the bytes of whole commands, in RESP."""
         raise NotImplementedError
+
+
+class DiskHealth:
+    """Whether persistence can write. Implemented by the persistence package."""
+
+    def write_refusal(self) -> bytes | None:
+        """The error text with which writes are to be refused (MISCONF ...), None while all is well."""
+        raise NotImplementedError
+
+
+class FollowerHealth:
+    """What admission must know of replication. Implemented by the replication package."""
+
+    def good_replica_count(self) -> int:
+        """Followers whose last ACK is younger than min-replicas-max-lag."""
+        raise NotImplementedError
+
+    def link_is_up(self) -> bool:
+        """As a follower: whether the leader's stream is being received."""
+        raise NotImplementedError
+
+
+class MemoryGate:
+    """Whether memory allows another write. Implemented by eviction."""
+
+    def make_room(self) -> bytes | None:
+        """Evict as far as the policy allows. The error text for commands that may grow memory; None: there is room."""
+        raise NotImplementedError
+
+
+class ClientResumer:
+    """Lets a client whose command was put off try it again."""
+
+    def resume(self, client_id: int, failure: bytes | None) -> None:
+        """The client's cold values have come. ``failure``: the error to answer instead of running the command."""
+        raise NotImplementedError
+
+
+class ColdLoader:
+    """Parks clients until their cold values are in memory."""
+
+    def park(self, client_id: int, dbid: int, keys: list[bytes]) -> None:
+        """Load the cold values of these keys (each is cold now), then resume the client."""
+        raise NotImplementedError
+
+    def forget_client(self, client_id: int) -> None:
+        """The client is gone: nobody waits for its loads any more."""
+        raise NotImplementedError
+

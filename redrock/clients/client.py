@@ -80,6 +80,7 @@ class Client:
         self.queued_inverse_flags: i64 = 0
         self.queued_bytes = 0
         self.watched: list[tuple[Database, bytes]] = []
+        self.held = False  # its replies wait for the AOF's fsync
         # Offset of the stream after this client's last write, for WAIT; of the AOF, for appendfsync always.
         self.write_offset: i64 = 0
         self.argument_bytes = 0

@@ -17,36 +17,13 @@ from redrock.keyspace.keyspace import Keyspace
 from redrock.keyspace.observers import Observers
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
-from redrock.resp.reply import Reply, ReplyNode
+from redrock.resp.reply import Reply
 from redrock.util.random import RandomSource
 
 if TYPE_CHECKING:
-    from persistence.control import PersistenceControl
     from redrock.clients.registry import ClientRegistry
-    from redrock.cold.control import ColdControl
     from redrock.commands.table import CommandTable
     from redrock.config.settings import Settings
-    from replication.control import ReplicationControl
-
-
-class Waiter:
-    """What a blocked client waits for. Kept by `clients.blocking` until served, timed out or cancelled."""
-
-    def timed_out(self, client: Client) -> Reply:
-        """The reply when the time is over."""
-        raise NotImplementedError
-
-    def cancelled(self, client: Client) -> None:
-        """The client is gone or was unblocked by CLIENT UNBLOCK: forget it."""
-        raise NotImplementedError
-
-
-class Block(ReplyNode):
-    """Returned by a command that cannot answer yet. ``timeout_at_ms`` 0 waits for ever."""
-
-    def __init__(self, waiter: Waiter, timeout_at_ms: int) -> None:
-        self.waiter: Final = waiter
-        self.timeout_at_ms: Final = timeout_at_ms
 
 
 class ServerControl:

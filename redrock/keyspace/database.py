@@ -170,6 +170,7 @@ class Database:
     def put(self, key: bytes, value: Value) -> None:
         """Set or replace the value of a key. Its expire stays: call `persist` where Redis clears it."""
         keyspace = self.keyspace
+        keyspace.mutations += 1
         size: i64 = value.memory_bytes()
         value.accounted = size
         if keyspace.lfu:
@@ -198,6 +199,7 @@ class Database:
         old = self.table.pop(key)
         if old is None:
             return False
+        self.keyspace.mutations += 1
         if self.expires.length() and self.expires.pop(key) is not None:
             self.data_bytes -= EXPIRE_BYTES
         self._forget_value(key, cast(Value, old))
@@ -223,6 +225,7 @@ class Database:
         value = cast(Value, found)
         at = self.expires.pop(key) if self.expires.length() else None
         keyspace = self.keyspace
+        keyspace.mutations += 1
         extra: i64 = 0 if at is None else EXPIRE_BYTES
         if not isinstance(value, ColdMarker):
             extra += value.accounted
@@ -255,6 +258,7 @@ class Database:
         """Remove every key; how many there were. O(1): the old tables are handed to `keyspace.discarded`."""
         count = self.table.length()
         keyspace = self.keyspace
+        keyspace.mutations += 1
         if self.cold_count:
             keyspace.cold_rows.drop_store(self.store_id)
             self.cold_count = 0
@@ -280,6 +284,7 @@ class Database:
         return -1 if at is None else cast(int, at)
 
     def set_expire(self, key: bytes, at_ms: int) -> None:
+        self.keyspace.mutations += 1
         if self.expires.set(key, at_ms) is None:
             self.data_bytes += EXPIRE_BYTES
 
@@ -287,6 +292,7 @@ class Database:
         """Remove the expire; whether there was one."""
         if not self.expires.length() or self.expires.pop(key) is None:
             return False
+        self.keyspace.mutations += 1
         self.data_bytes -= EXPIRE_BYTES
         return True
 

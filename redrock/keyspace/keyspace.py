@@ -41,6 +41,8 @@ class Keyspace:
         self.blocked_keys = False  # some client waits for a key to appear
         # Changes since the last save, as Redis counts them.
         self.dirty: i64 = 0
+        # Every change of a table, so that a failed command can be known to have changed nothing.
+        self.mutations: i64 = 0
         # Values handed out by lookup_write since the last settle().
         self.written: list[Value] = []
         self.written_in: list[Database] = []

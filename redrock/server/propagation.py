@@ -1,0 +1,59 @@
+"""Effects -> AOF and backlog. The only writer of both, so that order, SELECT and MULTI/EXEC are right in one place.
+
+Commands collect what is to be propagated while the outermost command runs; `flush` sends it off as one unit, between
+MULTI and EXEC if it is more than one command. Source: Redis 7.0.15, server.c, propagatePendingCommands; the MULTI
+comes before any SELECT, as there.
+"""
+
+from typing import Final, final
+
+from redrock.interfaces import StreamSink
+from redrock.resp.encoder import encode_command
+
+_MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
+_EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
+
+
+@final
+class Propagation:
+    def __init__(self, aof: StreamSink, backlog: StreamSink) -> None:
+        self._aof: Final = aof
+        self._backlog: Final = backlog
+        self._pending: list[tuple[int, list[bytes]]] = []
+
+    def add(self, dbid: int, argv: list[bytes]) -> None:
+        """One more command of the present unit."""
+        if self._aof.active or self._backlog.active:
+            self._pending.append((dbid, argv))
+
+    def flush(self) -> None:
+        """The outermost command is over: send what has been collected."""
+        pending = self._pending
+        if not pending:
+            return
+        encoded = [encode_command(argv) for _, argv in pending]
+        for sink in (self._aof, self._backlog):
+            if not sink.active:
+                continue
+            if len(pending) == 1:
+                dbid = pending[0][0]
+                if dbid != sink.selected_dbid:
+                    sink.append(_select(dbid))
+                    sink.selected_dbid = dbid
+                sink.append(encoded[0])
+            else:
+                sink.append(_MULTI)
+                for i, unit in enumerate(pending):
+                    if unit[0] != sink.selected_dbid:
+                        sink.append(_select(unit[0]))
+                        sink.selected_dbid = unit[0]
+                    sink.append(encoded[i])
+                sink.append(_EXEC)
+        pending.clear()
+
+    def is_empty(self) -> bool:
+        return not self._pending
+
+
+def _select(dbid: int) -> bytes:
+    return encode_command([b"SELECT", b"%d" % dbid])
