@@ -165,7 +165,8 @@ def protected_command(name: bytes, directive: bytes) -> bytes:
     """DEBUG and MODULE, unless the directive allows them."""
     return (
         b'ERR %b command not allowed. If the %b option is set to "local", you can run it from a local connection, '
-        b"otherwise you need to set this option in the configuration file, and then restart the server." % (name, directive)
+        b"otherwise you need to set this option in the configuration file, and then restart the server."
+        % (name, directive)
     )
 
 
@@ -175,3 +176,22 @@ def pubsub_context(name: bytes) -> bytes:
         b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
         % name
     )
+
+
+# --- Configuration
+
+CONFIG_NO_FILE: Final = b"ERR The server is running without a config file"
+
+
+def config_unknown(name: bytes) -> bytes:
+    """``name`` as the client wrote it."""
+    text = b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % name.partition(b"\0")[0]
+    return text.translate(_LINE_BREAKS_TO_BLANKS)
+
+
+def config_set_failed(name: bytes, reason: str) -> bytes:
+    return b"ERR CONFIG SET failed (possibly related to argument '%b') - %b" % (name, reason.encode())
+
+
+def config_rewrite_failed(reason: str) -> bytes:
+    return b"ERR Rewriting config file: %b" % reason.encode()
