@@ -13,7 +13,7 @@ INTEGER_TEXT_MAX: Final = 20
 
 
 def is_integer_text(text: bytes) -> bool:
-    """True if ``int(text)`` is a 64-bit integer and printing it gives ``text`` again. O(1): looks at 20 bytes at most."""
+    """True if ``int(text)`` is a 64-bit integer and printing it gives ``text`` again. O(1)."""
     length: i64 = len(text)
     if length == 0 or length > 20:
         return False

@@ -203,7 +203,7 @@ class ScanDict:
                     place -= 1
 
     def sample(self, n: int, random: RandomSource) -> list[bytes]:
-        """Up to ``n`` different keys, for eviction and expiry: neighbours from a random place on, so cheap and rough."""
+        """Up to ``n`` different keys, for eviction and expiry: neighbours from a random place on, cheap and rough."""
         count: i64 = len(self.buckets)
         index: i64 = random.below(count)
         keys: list[bytes] = []
@@ -283,12 +283,10 @@ class ScanDict:
         assert self.base & (self.base - 1) == 0
         assert self.base <= len(self.buckets) < 2 * self.base
         used: i64 = 0
-        index: i64 = 0
-        for bucket in self.buckets:
+        for index, bucket in enumerate(self.buckets):
             for key, value in bucket.items():
                 assert value is not None
                 assert self.bucket_index(key) == index
                 used += 1
-            index += 1
         assert used == self.used
         assert self.used <= LOAD_MAX * len(self.buckets)
