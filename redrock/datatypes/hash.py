@@ -1,15 +1,15 @@
 """The hash type: fields and their values.
 
 Small ones are one listpack (field, value, field, value, ...; a field keeps its place when its value changes, a new one
-goes to the end), big ones a ScanDict from field to value. A hash becomes big when it has more than ``max_entries`` fields or
-a field or value of more than ``max_value`` bytes, and never small again (Redis 7.0.15, t_hash.c). Both limits are
-arguments of whatever can make a hash grow.
+goes to the end), big ones a ScanDict from field to value. A hash becomes big when it has more than ``max_entries``
+fields or a field or value of more than ``max_value`` bytes, and never small again (Redis 7.0.15, t_hash.c). Both limits
+are arguments of whatever can make a hash grow.
 
 Invariant: exactly one of ``packed`` and ``table`` is in use; ``content_bytes`` is what fields and values in the table
 take. Costs are given for the big form; the small one is O(bytes of the listpack) in everything but length().
 """
 
-from typing import cast
+from typing import Final, cast
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -19,7 +19,7 @@ from redrock.datatypes.scan_dict import ScanDict
 from redrock.datatypes.value import TYPE_HASH, Value
 from redrock.util.random import RandomSource
 
-HASH_HEADER_BYTES = 64
+HASH_HEADER_BYTES: Final = 64
 
 
 @mypyc_attr(acyclic=True)
@@ -248,29 +248,28 @@ class HashValue(Value):
                 if length > longest:
                     longest = length
                 position += 1
-            if (
-                longest > max_value
-                or before + ((size - start) >> 1) > 2 * max_entries
-                or not self._has_room(added_bytes)
-            ):
+            if longest > max_value or not self._has_room(added_bytes):
                 self.convert()
         table = self.table
         position = start
         if table is None:
             # Edit by edit this would be O(pairs * bytes); a dict keeps places just as the listpack does.
-            merged: dict[bytes, bytes] = {}
-            for field, value in self.items():
-                merged[field] = value
+            merged = {field: value for field, value in self.items()}
             while position < size:
                 merged[flat[position]] = flat[position + 1]
                 position += 2
-            elements: list[bytes] = []
-            for field, value in merged.items():
-                elements.append(field)
-                elements.append(value)
-            self.packed = listpack.from_list(elements)
             if len(merged) > max_entries:
-                self.convert()
+                self.packed = b""
+                table = ScanDict()
+                self.table = table
+                for field, value in merged.items():
+                    self._set_in_table(table, field, value)
+            else:
+                elements: list[bytes] = []
+                for field, value in merged.items():
+                    elements.append(field)
+                    elements.append(value)
+                self.packed = listpack.from_list(elements)
         else:
             while position < size:
                 self._set_in_table(table, flat[position], flat[position + 1])

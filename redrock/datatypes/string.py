@@ -69,7 +69,12 @@ class StringValue(Value):
         """The bytes from ``start`` up to ``stop``, as Python slices. O(stop - start)."""
         return self.data[start:stop]
 
+    def copy(self) -> "StringValue":
+        """An independent string with the same content and encoding. O(1), but for a RawString just changed: O(n)."""
+        return StringValue(self.data)
+
     def check_invariants(self) -> None:
+        """For tests."""
         assert type(self.data) is bytes
 
 
@@ -81,6 +86,9 @@ class FloatString(StringValue):
 
     def encoding(self) -> bytes:
         return b"embstr" if len(self.data) <= EMBSTR_LENGTH_MAX else b"raw"
+
+    def copy(self) -> StringValue:
+        return FloatString(self.data)
 
 
 @mypyc_attr(acyclic=True)
@@ -185,6 +193,9 @@ class RawString(StringValue):
             self.buffer = buffer
             self.data = b""
         return buffer
+
+    def copy(self) -> StringValue:
+        return RawString(self.as_bytes())
 
     def check_invariants(self) -> None:
         assert type(self.data) is bytes
