@@ -1,10 +1,12 @@
-"""Writes redrock/commands/facts/<group>.json from what a live redis-server says of its commands.
+"""Writes redrock/commands/facts/<group>.json and docs/<group>.json from what a live redis-server says of its commands.
 
     python tools/make_command_facts.py [path of redis-server]
 
-To be run when the target version changes. COMMAND gives all but group and version, which COMMAND DOCS adds. What
+To be run when the target version changes. Facts: COMMAND gives all but group and version, which COMMAND DOCS adds. What
 follows from the key specs (first key, last key, step, movablekeys) is left out: `redrock.commands.command` knows how.
-facts/rock.json, the facts of RedRock's own commands, is written by hand and left alone.
+Docs: argument trees and flags come from COMMAND DOCS. Texts (summary, complexity, history, replaced_by) are our own and
+are kept as they stand in the file; what lacks one is named at the end, to be written by hand.
+rock.json, of RedRock's own commands, is written by hand in both folders and left alone.
 """
 
 import json
@@ -16,7 +18,10 @@ from pathlib import Path
 
 import redis
 
-FACTS = Path(__file__).resolve().parent.parent / "redrock" / "commands" / "facts"
+COMMANDS = Path(__file__).resolve().parent.parent / "redrock" / "commands"
+
+Row = dict[str, object]
+Groups = dict[str, dict[str, Row]]
 
 # Flags that COMMAND does not show. Source: the command table of Redis 7.0.15.
 HIDDEN_FLAGS = {
@@ -56,11 +61,11 @@ def pairs(flat: list) -> dict:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def key_spec_row(name: str, position: int, flat: list) -> dict:
+def key_spec_row(name: str, position: int, flat: list) -> Row:
     spec = pairs(flat)
     begin, find = pairs(spec["begin_search"]), pairs(spec["find_keys"])
     where, how = pairs(begin["spec"]), pairs(find["spec"])
-    row: dict = {"flags": spec["flags"]}
+    row: Row = {"flags": spec["flags"]}
     if "notes" in spec:
         row["notes"] = KEY_NOTES.get((name, position), SCRIPT_NOTE)
     if begin["type"] == "index":
@@ -74,11 +79,31 @@ def key_spec_row(name: str, position: int, flat: list) -> dict:
     return row
 
 
-def collect(rows: list, docs: dict, groups: dict[str, dict]) -> None:
+def argument_row(flat: list) -> Row:
+    row = pairs(flat)
+    if "arguments" in row:
+        row["arguments"] = [argument_row(nested) for nested in row["arguments"]]
+    return row
+
+
+def doc_row(doc: dict, old: Row) -> Row:
+    """``doc`` as the server told it, with its texts replaced by our own."""
+    row: Row = {field: old.get(field, "") for field in ("summary", "complexity", "replaced_by") if field in doc}
+    row |= {field: doc[field] for field in ("doc_flags", "deprecated_since") if field in doc}
+    if "history" in doc:
+        texts = [text for _version, text in old.get("history", [])]
+        texts += [""] * (len(doc["history"]) - len(texts))
+        row["history"] = [[version, text] for (version, _theirs), text in zip(doc["history"], texts, strict=True)]
+    if "arguments" in doc:
+        row["arguments"] = [argument_row(argument) for argument in doc["arguments"]]
+    return row
+
+
+def collect(rows: list, docs: dict, facts: Groups, texts: Groups) -> None:
     for name, arity, flags, _first, _last, _step, categories, tips, specs, subcommands in rows:
         doc = pairs(docs[name])
         hidden = [flag for flag, names in HIDDEN_FLAGS.items() if name in names]
-        row: dict = {
+        row: Row = {
             "arity": arity,
             "flags": [flag for flag in flags if flag != "movablekeys"] + hidden,
             "acl": [category.removeprefix("@") for category in categories],
@@ -88,12 +113,14 @@ def collect(rows: list, docs: dict, groups: dict[str, dict]) -> None:
         if tips:
             row["tips"] = tips
         row["since"] = doc["since"]
-        groups.setdefault(doc["group"], {})[name] = row
+        group = doc["group"].replace("-", "_")
+        facts.setdefault(group, {})[name] = row
+        texts.setdefault(group, {})[name] = doc
         if subcommands:
-            collect(subcommands, pairs(doc["subcommands"]), groups)
+            collect(subcommands, pairs(doc["subcommands"]), facts, texts)
 
 
-def read_from_server(program: str) -> dict[str, dict]:
+def read_from_server(program: str) -> tuple[Groups, Groups]:
     with tempfile.TemporaryDirectory() as folder:
         socket = f"{folder}/socket"
         server = subprocess.Popen(
@@ -105,22 +132,53 @@ def read_from_server(program: str) -> dict[str, dict]:
                 time.sleep(0.05)
             connection = redis.UnixDomainSocketConnection(path=socket, protocol=2)
             connection.connect()
-            groups: dict[str, dict] = {}
-            collect(ask(connection, "COMMAND"), pairs(ask(connection, "COMMAND", "DOCS")), groups)
+            facts: Groups = {}
+            docs: Groups = {}
+            collect(ask(connection, "COMMAND"), pairs(ask(connection, "COMMAND", "DOCS")), facts, docs)
             connection.disconnect()
-            return groups
+            return facts, docs
         finally:
             server.terminate()
             server.wait()
 
 
+def write_facts(group: str, rows: dict[str, Row]) -> None:
+    """A line per command."""
+    lines = [f"{json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows)]
+    (COMMANDS / "facts" / f"{group}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def write_docs(group: str, docs: dict[str, Row]) -> list[str]:
+    """A line per text and per argument. Returns the names of commands that lack a text."""
+    path = COMMANDS / "docs" / f"{group}.json"
+    old = json.loads(path.read_text()) if path.exists() else {}
+    entries = []
+    incomplete = []
+    for name in sorted(docs):
+        row = doc_row(docs[name], old.get(name, {}))
+        fields = []
+        for field, value in row.items():
+            text = json.dumps(value)
+            if field in ("arguments", "history"):
+                text = "[\n  " + ",\n  ".join(json.dumps(item) for item in value) + "\n ]"
+            fields.append(f" {json.dumps(field)}: {text}")
+        entries.append(f"{json.dumps(name)}: {{\n" + ",\n".join(fields) + "\n}")
+        texts = [row.get(field, "-") for field in ("summary", "complexity", "replaced_by")]
+        texts += [text for _version, text in row.get("history", [])]
+        if not all(texts):
+            incomplete.append(name)
+    path.write_text("{\n" + ",\n".join(entries) + "\n}\n")
+    return incomplete
+
+
 def main() -> None:
-    groups = read_from_server(sys.argv[1] if len(sys.argv) > 1 else "redis-server")
-    FACTS.mkdir(exist_ok=True)
-    for group, rows in groups.items():
-        lines = [f"{json.dumps(name)}: {json.dumps(rows[name])}" for name in sorted(rows)]
-        (FACTS / f"{group.replace('-', '_')}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"{sum(len(rows) for rows in groups.values())} commands and subcommands in {len(groups)} groups")
+    facts, docs = read_from_server(sys.argv[1] if len(sys.argv) > 1 else "redis-server")
+    for group, rows in facts.items():
+        write_facts(group, rows)
+    incomplete = [name for group, rows in docs.items() for name in write_docs(group, rows)]
+    print(f"{sum(len(rows) for rows in facts.values())} commands and subcommands in {len(facts)} groups")
+    if incomplete:
+        print("texts are missing for:", ", ".join(incomplete))
 
 
 if __name__ == "__main__":

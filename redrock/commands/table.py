@@ -19,6 +19,7 @@ from redrock.commands.command import (
     Handler,
     legacy_key_range,
 )
+from redrock.commands.documentation import CommandDocs
 from redrock.commands.key_specs import (
     BEGIN_INDEX,
     BEGIN_KEYWORD,
@@ -28,9 +29,10 @@ from redrock.commands.key_specs import (
     KEY_FLAG_NAMES,
     KeySpec,
 )
+from redrock.commands.server import command as server_command
 
 # One import and one line in GROUPS per module, in alphabetical order.
-GROUPS: Final[tuple[dict[bytes, Handler], ...]] = ()
+GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (server_command.HANDLERS,)
 
 # Commands that have key specs but never look at the value behind a key: existence, type, expiry, last use and size are
 # kept in memory, and a new value does not need the old one. (SET with the option GET looks the old value up itself.)
@@ -58,6 +60,7 @@ class CommandTable:
         self._commands = commands
         self._original = dict(commands)  # as before any rename-command
         self._spellings: dict[bytes, Command] = {}
+        self.docs: Final = CommandDocs()
 
     def commands(self) -> list[Command]:
         """Top-level commands, renamed ones included, disabled ones not."""
