@@ -38,6 +38,10 @@ class CorruptionError(Exception):
         self.lost_bytes = lost_bytes
 
 
+class FatalError(Exception):
+    """The server cannot go on, and the log says why: it exits with status 1, as Redis does in such a case."""
+
+
 # --- Shared by all groups
 
 SYNTAX: Final = b"ERR syntax error"
@@ -195,3 +199,18 @@ def config_set_failed(name: bytes, reason: str) -> bytes:
 
 def config_rewrite_failed(reason: str) -> bytes:
     return b"ERR Rewriting config file: %b" % reason.encode()
+
+
+# --- Transactions
+
+MULTI_NESTED: Final = b"ERR MULTI calls can not be nested"
+DISCARD_WITHOUT_MULTI: Final = b"ERR DISCARD without MULTI"
+EXEC_WITHOUT_MULTI: Final = b"ERR EXEC without MULTI"
+WATCH_IN_MULTI: Final = b"ERR WATCH inside MULTI is not allowed"
+EXECABORT: Final = b"EXECABORT Transaction discarded because of previous errors."
+
+
+# --- DUMP and RESTORE: the payload (persistence.rdb.dump)
+
+DUMP_PAYLOAD_WRONG: Final = b"ERR DUMP payload version or checksum are wrong"
+BAD_DATA_FORMAT: Final = b"ERR Bad data format"

@@ -145,7 +145,18 @@ class ColdLoader:
         """Load the cold values of these keys (each is cold now), then resume the client."""
         raise NotImplementedError
 
+    def prefetch(self, dbid: int, keys: list[bytes]) -> None:
+        """Begin to load the cold values of these keys; nobody waits for them yet."""
+        raise NotImplementedError
+
     def forget_client(self, client_id: int) -> None:
         """The client is gone: nobody waits for its loads any more."""
         raise NotImplementedError
 
+
+class PassHook:
+    """Has something to do once after each pass of the executor, before replies are sent."""
+
+    def end_of_pass(self) -> None:
+        """Synchronous and short."""
+        raise NotImplementedError

@@ -6,7 +6,7 @@ special going on, for which no check of its own state is needed. Knows no socket
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import i64
 
@@ -14,6 +14,9 @@ from redrock.clients.output import CLASS_NORMAL, OutputBuffer
 from redrock.clients.transport import Transport
 from redrock.keyspace.database import Database
 from redrock.resp.request_parser import RequestParser
+
+if TYPE_CHECKING:
+    from redrock.clients.transaction import WatchedKey
 
 # Bits of `gate`.
 NEEDS_AUTH: Final = 1 << 0
@@ -79,8 +82,11 @@ class Client:
         self.queued_flags: i64 = 0
         self.queued_inverse_flags: i64 = 0
         self.queued_bytes = 0
-        self.watched: list[tuple[Database, bytes]] = []
-        self.held = False  # its replies wait for the AOF's fsync
+        self.watched: list[WatchedKey] = []
+        # Requests parsed ahead of their turn, when the client was parked: their cold values are loading already.
+        self.ahead: list[list[bytes]] = []
+        self.held = False  # its replies wait for the AOF's fsync,
+        self.held_offset: i64 = 0  # which has to reach this offset of the AOF
         # Offset of the stream after this client's last write, for WAIT; of the AOF, for appendfsync always.
         self.write_offset: i64 = 0
         self.argument_bytes = 0

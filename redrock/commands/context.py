@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, final
 
 from redrock.clients.client import Client
-from redrock.commands.command import Command
+from redrock.clients.transaction import Transactions
 from redrock.errors import ReplyError
 from redrock.keyspace.database import Database
 from redrock.keyspace.keyspace import Keyspace
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class ServerControl:
     """What commands ask of the server as a whole. Implemented above, in redrock.server."""
 
-    def run(self, command: Command, argv: list[bytes]) -> Reply:
-        """Run a command inside of another (EXEC, scripts), as the present client; errors come back as ErrorReply."""
+    def run(self, argv: list[bytes]) -> Reply:
+        """Run a queued command inside of EXEC, as the present client; errors come back as ErrorReply."""
         raise NotImplementedError
 
     def close_client(self, client: Client) -> None:
@@ -80,6 +80,7 @@ class Context:
         observers: Observers,
         stats: Statistics,
         slowlog: Slowlog,
+        transactions: Transactions,
         server: ServerControl,
     ) -> None:
         self.keyspace: Final = keyspace
@@ -89,6 +90,7 @@ class Context:
         self.observers: Final = observers
         self.stats: Final = stats
         self.slowlog: Final = slowlog
+        self.transactions: Final = transactions
         self.server: Final = server
         self.random: RandomSource = keyspace.random
         self.client = client

@@ -1,0 +1,119 @@
+"""MULTI's queue and WATCH's keys.
+
+A watched key that changes, or expires, between WATCH and EXEC makes EXEC answer nil. Source: Redis 7.0.15, multi.c.
+Knows the state of clients, not how commands run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from redrock.clients.client import DIRTY_CAS, DIRTY_EXEC, IN_MULTI, Client
+from redrock.keyspace.keyspace import Keyspace
+from redrock.keyspace.observers import ChangeObserver, Observers
+
+if TYPE_CHECKING:
+    from redrock.commands.command import Command
+
+
+@final
+class WatchedKey:
+    """One key that one client watches. ``expired``: its time was over already when WATCH was sent."""
+
+    def __init__(self, dbid: int, key: bytes, expired: bool) -> None:
+        self.dbid: Final = dbid
+        self.key: Final = key
+        self.expired: Final = expired
+
+
+@final
+class Transactions(ChangeObserver):
+    """Attached to the observers only while somebody watches, so that an unwatched change costs nothing."""
+
+    def __init__(self, keyspace: Keyspace, observers: Observers) -> None:
+        self._keyspace: Final = keyspace
+        self._observers: Final = observers
+        self._watchers: Final[dict[tuple[int, bytes], list[Client]]] = {}
+
+    # --- The queue
+
+    def begin(self, client: Client) -> None:
+        client.gate |= IN_MULTI
+
+    def queue(self, client: Client, command: Command, argv: list[bytes]) -> None:
+        """Keep the command for EXEC; not if the transaction is going to abort anyway."""
+        if client.gate & (DIRTY_CAS | DIRTY_EXEC):
+            return
+        client.queued.append(argv)
+        client.queued_flags |= command.flags
+        client.queued_inverse_flags |= ~command.flags
+        client.queued_bytes += sum([len(argument) for argument in argv]) + 56 * len(argv)
+
+    def discard(self, client: Client) -> None:
+        """Leave the transaction, whatever was queued, and watch nothing any more."""
+        client.queued = []
+        client.queued_flags = 0
+        client.queued_inverse_flags = 0
+        client.queued_bytes = 0
+        client.gate &= ~(IN_MULTI | DIRTY_CAS | DIRTY_EXEC)
+        self.unwatch(client)
+
+    # --- Watched keys
+
+    def watch(self, client: Client, dbid: int, key: bytes) -> None:
+        watchers = self._watchers.setdefault((dbid, key), [])
+        if client in watchers:
+            return
+        watchers.append(client)
+        self._observers.attach(self)
+        client.watched.append(WatchedKey(dbid, key, self._time_is_over(dbid, key)))
+
+    def unwatch(self, client: Client) -> None:
+        if not client.watched:
+            return
+        for watched in client.watched:
+            name = (watched.dbid, watched.key)
+            watchers = self._watchers.get(name)
+            if watchers is not None and client in watchers:
+                watchers.remove(client)
+                if not watchers:
+                    del self._watchers[name]
+        client.watched = []
+        if not self._watchers:
+            self._observers.detach(self)
+
+    def has_expired_watch(self, client: Client) -> bool:
+        """Whether a watched key's time has come since WATCH, though nobody has removed it yet."""
+        for watched in client.watched:
+            if not watched.expired and self._time_is_over(watched.dbid, watched.key):
+                return True
+        return False
+
+    def _time_is_over(self, dbid: int, key: bytes) -> bool:
+        at = self._keyspace.databases[dbid].expire_at(key)
+        return 0 <= at < self._keyspace.now_ms
+
+    # --- ChangeObserver
+
+    def key_changed(self, dbid: int, key: bytes) -> None:
+        watchers = self._watchers.get((dbid, key))
+        if watchers is not None:
+            for client in watchers:
+                client.gate |= DIRTY_CAS
+
+    def database_flushed(self, dbid: int) -> None:
+        """Called before the keys go: only watchers of keys that exist are concerned."""
+        for (watched_dbid, key), watchers in self._watchers.items():
+            if dbid in (-1, watched_dbid) and self._keyspace.databases[watched_dbid].table.contains(key):
+                for client in watchers:
+                    client.gate |= DIRTY_CAS
+
+    def databases_swapped(self, first: int, second: int) -> None:
+        """Called before SWAPDB: watchers of a number are concerned if the key is in either database."""
+        databases = self._keyspace.databases
+        for (watched_dbid, key), watchers in self._watchers.items():
+            if watched_dbid in (first, second) and (
+                databases[first].table.contains(key) or databases[second].table.contains(key)
+            ):
+                for client in watchers:
+                    client.gate |= DIRTY_CAS
