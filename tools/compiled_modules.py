@@ -5,6 +5,8 @@ from pathlib import Path
 COMPILED: tuple[str, ...] = (
     "redrock/errors.py",
     "redrock/resp/*.py",
+    "redrock/util/glob.py",
+    "redrock/util/long_double.py",
     "redrock/util/numbers.py",
     "redrock/util/quoting.py",
     "redrock/datatypes/*.py",

@@ -11,6 +11,7 @@ from librt.strings import BytesWriter
 from mypy_extensions import i64
 
 from redrock.resp.reply import (
+    Attributed,
     BigNumber,
     Encoded,
     ErrorReply,
@@ -148,6 +149,11 @@ def _write_other(out: BytesWriter, reply: Reply, resp: int) -> list[Reply] | Non
             out.append(40)
             out.write(reply.digits)
             out.write(_CRLF)
+    elif isinstance(reply, Attributed):
+        if resp == 2:
+            return [reply.reply]
+        _write_header(out, 124, len(reply.attributes) // 2)
+        return [*reply.attributes, reply.reply]
     elif isinstance(reply, Encoded):
         out.write(reply.wire)
     elif not isinstance(reply, NoReply):

@@ -17,6 +17,7 @@ PushReply          array                          push ``>``
 Verbatim           bulk string                    verbatim ``=`` with 3-letter format
 BigNumber          bulk string                    big number ``(``
 NULL_ARRAY         ``*-1``                        ``_``
+Attributed         the reply alone                attribute ``|`` and the reply
 Encoded            its bytes, as they are         its bytes, as they are
 NO_REPLY           nothing                        nothing
 =================  =============================  ==================================
@@ -81,6 +82,14 @@ class BigNumber(ReplyNode):
 
     def __init__(self, digits: bytes) -> None:
         self.digits: Final = digits
+
+
+class Attributed(ReplyNode):
+    """A reply with attributes about it in front; ``attributes`` is key, value, key, value, ..."""
+
+    def __init__(self, attributes: "Sequence[Reply]", reply: "Reply") -> None:
+        self.attributes: Final = attributes
+        self.reply: Final = reply
 
 
 class NullArray(ReplyNode):
