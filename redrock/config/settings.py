@@ -24,6 +24,7 @@ from redrock.config.directives import (
 from redrock.config.special_kinds import Directory, SavePoints
 from redrock.config.values import SettingValues
 from redrock.errors import ReplyError
+from redrock.util.glob import match
 from redrock.util.quoting import split_args
 
 _PATTERN_CHARACTERS: Final = (b"[", b"*", b"?")
@@ -73,8 +74,6 @@ class Settings(SettingValues):
 
         A pattern without wildcards is a name, and comes back as it was written.
         """
-        from redrock.util.glob import match
-
         found: dict[bytes, tuple[bytes, bytes]] = {}
         for pattern in patterns:
             if not any(character in pattern for character in _PATTERN_CHARACTERS):
