@@ -67,7 +67,8 @@ def value_digest(value: Value, expires: bool) -> bytes:
 
 def key_digest(key: bytes, value: Value, expires: bool) -> int:
     """What one key adds to the digest of its dataset, by ``^``. O(n)."""
-    return _value_digest(mixed(0, key), value, expires)
+    digest = _value_digest(mixed(0, key), value, expires)
+    return xored(0, digest.to_bytes(DIGEST_BYTES, "big"))
 
 
 def dataset_digest(databases: Iterable[tuple[int, Iterable[KeyTriple]]]) -> bytes:
