@@ -60,7 +60,7 @@ class HashValue(Value):
         if table is None:
             twin.packed = self.packed
         else:
-            twin.packed = listpack.EMPTY
+            twin.packed = b""
             copied = ScanDict()
             for field, value in table.items():
                 copied.set(field, value)
@@ -254,7 +254,7 @@ class HashValue(Value):
         position = start
         if table is None:
             # Edit by edit this would be O(pairs * bytes); a dict keeps places just as the listpack does.
-            merged = {field: value for field, value in self.items()}
+            merged = dict(self.items())
             while position < size:
                 merged[flat[position]] = flat[position + 1]
                 position += 2

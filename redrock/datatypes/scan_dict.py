@@ -32,7 +32,7 @@ SLICES: Final = 1 << SLICE_BITS
 # average load between 24 and 48 the expected table costs 36 to 43 bytes per entry wherever growth stands (computed
 # over Poisson-distributed buckets); 32 is in the middle, and a split moves about 64 entries.
 LOAD_MAX: Final = 32
-# Merging starts when the remaining buckets would be well below that, so that a size that swings a little causes no work.
+# Merging starts when the remaining buckets would be well below that: a size that swings a little causes no work.
 LOAD_MIN: Final = 20
 
 COUNT_MAX: Final = 1 << 40
