@@ -118,6 +118,12 @@ class ScanDict:
         self.base = 1
         self.used = 0
 
+    def drop_buckets(self, count: int) -> int:
+        """Free up to ``count`` buckets of a table that nobody uses any more, in slices; how many were left. O(count)."""
+        for _ in range(min(count, len(self.buckets))):
+            self.buckets.pop()
+        return len(self.buckets)
+
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """About ``count`` keys from ``cursor`` on, and the cursor to go on with: 0 to begin, 0 again at the end.
 
