@@ -222,7 +222,7 @@ class Command:
     def keys(self, argv: list[bytes]) -> list[bytes]:
         """The keys in argv, in the order of the specs; empty where argv is not well-formed. O(argc).
 
-        Right for every argc, so it may be called before the arity is checked.
+        It may be called before the arity is checked, but then some keys may be missing.
         """
         at = self._one_key_at
         if at > 0:
