@@ -41,18 +41,6 @@ class KeyspaceListener:
         """A read looked for a key that is not there (keyspace event ``m``)."""
         raise NotImplementedError
 
-    def key_changed(self, dbid: int, key: bytes) -> None:
-        """A key's value or existence has changed: WATCH, client-side caching."""
-        raise NotImplementedError
-
-    def key_event(self, event_class: int, event: bytes, dbid: int, key: bytes) -> None:
-        """A keyspace event, one of the NOTIFY_ classes."""
-        raise NotImplementedError
-
-    def database_flushed(self, dbid: int) -> None:
-        """All keys of a database are gone (-1: of all databases): WATCH, client-side caching."""
-        raise NotImplementedError
-
     def key_ready(self, dbid: int, key: bytes, value: Value) -> None:
         """A key that did not exist now does: clients may be blocked on it."""
         raise NotImplementedError

@@ -4,12 +4,29 @@ from pathlib import Path
 
 COMPILED: tuple[str, ...] = (
     "redrock/errors.py",
+    "redrock/interfaces.py",
+    "redrock/datatypes/*.py",
     "redrock/resp/*.py",
+    "redrock/util/numbers.py",
     "redrock/util/glob.py",
     "redrock/util/long_double.py",
-    "redrock/util/numbers.py",
     "redrock/util/quoting.py",
-    "redrock/datatypes/*.py",
+    "redrock/util/random.py",
+    "redrock/util/clock.py",
+    "redrock/keyspace/*.py",
+    "redrock/clients/*.py",
+    "redrock/monitoring/stats.py",
+    "redrock/monitoring/slowlog.py",
+    "redrock/monitoring/monitor.py",
+    "redrock/commands/*.py",
+    "redrock/commands/generic/*.py",
+    "redrock/server/poller.py",
+    "redrock/server/propagation.py",
+    "redrock/server/execution.py",
+    "redrock/server/dispatcher.py",
+    "redrock/server/serving.py",
+    "persistence/rdb/*.py",
+    "persistence/rdb/values/*.py",
 )
 
 

@@ -12,6 +12,7 @@ from mypy_extensions import i64
 
 from redrock.clients.transport import Transport
 
+# Indexes into the setting client-output-buffer-limit.
 CLASS_NORMAL: Final = 0
 CLASS_REPLICA: Final = 1
 CLASS_PUBSUB: Final = 2

@@ -61,8 +61,8 @@ class ServerControl:
         """SHUTDOWN ABORT; whether one was under way."""
         raise NotImplementedError
 
-    def info(self, sections: list[bytes]) -> bytes:
-        """The text of INFO."""
+    def remove_monitor(self, client: Client) -> None:
+        """RESET of a monitor."""
         raise NotImplementedError
 
 

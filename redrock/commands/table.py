@@ -29,10 +29,18 @@ from redrock.commands.key_specs import (
     KEY_FLAG_NAMES,
     KeySpec,
 )
+from redrock.commands import connection, string, transactions
 from redrock.commands.server import command as server_command
+from redrock.commands.server import config as server_config
 
 # One import and one line in GROUPS per module, in alphabetical order.
-GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (server_command.HANDLERS,)
+GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
+    connection.HANDLERS,
+    server_command.HANDLERS,
+    server_config.HANDLERS,
+    string.HANDLERS,
+    transactions.HANDLERS,
+)
 
 # Commands that have key specs but never look at the value behind a key: existence, type, expiry, last use and size are
 # kept in memory, and a new value does not need the old one. (SET with the option GET looks the old value up itself.)

@@ -22,7 +22,7 @@ from redrock.clients.client import (
     READY,
     Client,
 )
-from redrock.clients.output import CLASS_NORMAL, CLASS_PUBSUB, CLASS_REPLICA, OutputLimit
+from redrock.clients.output import OutputLimit
 from redrock.clients.registry import ClientRegistry
 from redrock.clients.transport import WouldBlock
 from redrock.errors import ProtocolError
@@ -87,10 +87,8 @@ class Serving(ClientResumer):
     def settings_changed(self) -> None:
         """Take over what is read at every pass."""
         settings = self._settings
-        limits = settings.client_output_buffer_limit
-        self._limits[CLASS_NORMAL] = OutputLimit(*limits["normal"])
-        self._limits[CLASS_REPLICA] = OutputLimit(*limits["replica"])
-        self._limits[CLASS_PUBSUB] = OutputLimit(*limits["pubsub"])
+        for output_class, limit in enumerate(settings.client_output_buffer_limit):
+            self._limits[output_class] = OutputLimit(limit.hard_bytes, limit.soft_bytes, limit.soft_seconds)
         self._query_bytes_max = settings.client_query_buffer_limit
         for client in self._clients.all():
             client.parser.proto_max_bulk_len = settings.proto_max_bulk_len

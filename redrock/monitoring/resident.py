@@ -1,0 +1,33 @@
+"""Resident memory of this process, as the operating system counts it.
+
+Anonymous memory only where the system tells (Linux): mapped files are given back when memory is short.
+"""
+
+import resource
+import sys
+
+
+def resident_bytes() -> int:
+    """Anonymous resident bytes now; the peak of all resident memory where only that is known."""
+    return _field("RssAnon:") or _peak()
+
+
+def total_resident_bytes() -> int:
+    """All resident bytes, mapped files included."""
+    return _field("VmRSS:") or _peak()
+
+
+def _field(name: str) -> int:
+    try:
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith(name):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def _peak() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,109 @@
+"""What commands may ask of the server as a whole, and what the keyspace tells it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from redrock import errors
+from redrock.clients.client import IS_MONITOR, Client
+from redrock.commands.context import Context, ServerControl
+from redrock.interfaces import NOTIFY_EVICTED, NOTIFY_EXPIRED, NOTIFY_KEY_MISS, KeyspaceListener
+from redrock.resp.reply import ErrorReply, Reply
+
+if TYPE_CHECKING:
+    from redrock.server.execution import Execution
+    from redrock.server.serving import Serving
+
+logger: Final = logging.getLogger("redrock")
+
+
+class KeyspaceEvents(KeyspaceListener):
+    """Turns what happens to keys by itself (expiry, eviction) into propagation and events."""
+
+    def __init__(self) -> None:
+        self._ctx: Context | None = None
+        self.lazy_expire = False
+        self.lazy_eviction = False
+
+    def attach(self, ctx: Context) -> None:
+        """The context cannot exist before the keyspace that this listens to."""
+        self._ctx = ctx
+
+    def key_expired(self, dbid: int, key: bytes) -> None:
+        self._gone(dbid, key, NOTIFY_EXPIRED, b"expired", self.lazy_expire)
+
+    def key_evicted(self, dbid: int, key: bytes) -> None:
+        self._gone(dbid, key, NOTIFY_EVICTED, b"evicted", self.lazy_eviction)
+
+    def _gone(self, dbid: int, key: bytes, event_class: int, event: bytes, lazy: bool) -> None:
+        ctx = self._ctx
+        assert ctx is not None
+        ctx.also_propagate([b"UNLINK" if lazy else b"DEL", key], dbid)
+        observers = ctx.observers
+        if observers.watching:
+            observers.key_changed(dbid, key)
+        observers.key_event(event_class, event, dbid, key)
+
+    def key_missed(self, dbid: int, key: bytes) -> None:
+        assert self._ctx is not None
+        self._ctx.observers.key_event(NOTIFY_KEY_MISS, b"keymiss", dbid, key)
+
+
+class Control(ServerControl):
+    """Implements ServerControl over the parts that the server has built."""
+
+    def __init__(self, on_settings_changed: Callable[[], None], on_shutdown: Callable[[bool, bool, bool, bool], None]) -> None:
+        self._on_settings_changed: Final = on_settings_changed
+        self._on_shutdown: Final = on_shutdown
+        self.execution: Execution | None = None
+        self.serving: Serving | None = None
+        self.shutdown_cancel: Callable[[], bool] | None = None
+
+    def run(self, argv: list[bytes]) -> Reply:
+        execution = self.execution
+        assert execution is not None
+        ctx = execution.ctx
+        command = ctx.table.find(argv)
+        if command is None or command.handler is None:
+            return ErrorReply(errors.unknown_command(argv))
+        return execution.call(ctx.client, command, argv)
+
+    def close_client(self, client: Client) -> None:
+        assert self.serving is not None
+        self.serving.close(client)
+
+    def unblock(self, client: Client, reply: Reply) -> None:
+        assert self.serving is not None
+        self.serving.answer_blocked(client, reply)
+
+    def add_monitor(self, client: Client) -> None:
+        assert self.execution is not None
+        client.set(IS_MONITOR)
+        self.execution.monitors.add(client)
+
+    def remove_monitor(self, client: Client) -> None:
+        assert self.execution is not None
+        client.unset(IS_MONITOR)
+        self.execution.monitors.remove(client)
+
+    def reset_statistics(self) -> None:
+        assert self.execution is not None
+        ctx = self.execution.ctx
+        ctx.stats.reset()
+        ctx.table.reset_statistics()
+        keyspace = ctx.keyspace
+        keyspace.hits = 0
+        keyspace.misses = 0
+        keyspace.expired_keys = 0
+        keyspace.evicted_keys = 0
+
+    def settings_changed(self) -> None:
+        self._on_settings_changed()
+
+    def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
+        self._on_shutdown(save, nosave, now, force)
+
+    def abort_shutdown(self) -> bool:
+        return self.shutdown_cancel is not None and self.shutdown_cancel()
