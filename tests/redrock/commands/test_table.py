@@ -43,7 +43,7 @@ def test_find(table: CommandTable, argv: list[bytes], name: bytes | None) -> Non
         assert (command.name if command else None) == name
 
 
-def test_remembered_spellings_are_bounded(table: CommandTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_spellings_are_bounded(table: CommandTable) -> None:
     for number in range(2**11 + 10):
         spelling = bytes(letter - 32 * (number >> bit & 1) for bit, letter in enumerate(b"hincrbyfloat") if letter != 0)
         command = table.find([spelling])
