@@ -61,6 +61,7 @@ def wrong_arity(name: bytes) -> bytes:
 # --- Replication
 
 REPLCONF_RDB_ONLY_RANGE: Final = b"ERR value is out of range, value must between 0 and 1"
+REPLCONF_FILTER_MISSING: Final = b"ERR Missing rdb-filter-only values"
 REPLICAOF_IN_CLUSTER: Final = b"ERR REPLICAOF not allowed in cluster mode."
 REPLICAOF_FROM_REPLICA: Final = b"ERR Command is not valid when client is a replica."
 REPLICAOF_BAD_PORT: Final = b"ERR Invalid master port"
@@ -214,3 +215,13 @@ EXECABORT: Final = b"EXECABORT Transaction discarded because of previous errors.
 
 DUMP_PAYLOAD_WRONG: Final = b"ERR DUMP payload version or checksum are wrong"
 BAD_DATA_FORMAT: Final = b"ERR Bad data format"
+
+
+# --- Cold tier (RedRock's own)
+
+OOM_PROCESS_MEMORY: Final = b"OOM command not allowed when process memory is more than 'maxpsmem'."
+
+
+def cold_read_failed(reason: bytes) -> bytes:
+    """A value could not be read back; other keys are not concerned."""
+    return b"ERR the cold value of a key of this command cannot be read: %b" % reason.translate(_LINE_BREAKS_TO_BLANKS)
