@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast, final
 
 from redrock import errors
+from redrock.commands import connection, string, transactions
 from redrock.commands.command import (
     ACL_CATEGORY_NAMES,
     FLAG_NAMES,
@@ -29,7 +30,6 @@ from redrock.commands.key_specs import (
     KEY_FLAG_NAMES,
     KeySpec,
 )
-from redrock.commands import connection, string, transactions
 from redrock.commands.server import command as server_command
 from redrock.commands.server import config as server_config
 
