@@ -225,3 +225,28 @@ OOM_PROCESS_MEMORY: Final = b"OOM command not allowed when process memory is mor
 def cold_read_failed(reason: bytes) -> bytes:
     """A value could not be read back; other keys are not concerned."""
     return b"ERR the cold value of a key of this command cannot be read: %b" % reason.translate(_LINE_BREAKS_TO_BLANKS)
+
+
+# --- Persistence
+
+MISCONF_RDB: Final = (
+    b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may "
+    b"modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    b"snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
+    b"error."
+)
+BGSAVE_IN_PROGRESS: Final = b"ERR Background save already in progress"
+BGSAVE_OTHER_CHILD: Final = (
+    b"ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
+    b"BGSAVE whenever possible."
+)
+BGREWRITEAOF_IN_PROGRESS: Final = b"ERR Background append only file rewriting already in progress"
+BGREWRITEAOF_FAILED: Final = (
+    b"ERR Can't execute an AOF background rewriting. Please check the server logs for more information."
+)
+SAVE_FAILED: Final = b"ERR"
+
+
+def misconf_aof(reason: str) -> bytes:
+    """``reason`` is what the system said about the last write or fsync."""
+    return b"MISCONF Errors writing to the AOF file: %b" % reason.encode()
