@@ -91,6 +91,7 @@ def test_parse_and_format_float(oracle, texts: list[bytes]) -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(FLOATS, FLOATS), min_size=20, max_size=60))
+@example([(b"0.000000000000000005", b"0"), (b"0.000000000000000015", b"0"), (b"0x1p-58", b"0"), (b"0x3p-18", b"1e-17")])
 @example([(b"3.0", b"1.1"), (b"1e4932", b"1e4932"), (b"inf", b"-inf"), (b"-1e-20", b"0"), (b"5.0e3", b"200")])
 @example([(b"0x1p-16445", b"0x1p-16445"), (b"0x1p-16446", b"0"), (b"0x1.8p-16446", b"0"), (b"1e-4950", b"1e-4950")])
 @example(
