@@ -23,7 +23,7 @@ the position after the last element is that of the 0xFF. All but validate() take
 from typing import Final
 
 from librt.strings import BytesWriter, read_i16_le, read_i32_le, read_i64_le, write_i64_le
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from redrock.datatypes.integer_text import is_integer_text
 from redrock.errors import CorruptionError
@@ -346,54 +346,71 @@ def encoded(element: bytes) -> bytes:
 def from_list(elements: list[bytes]) -> bytes:
     """A listpack of these elements. O(n)."""
     out = BytesWriter()
+    out.write(b"\0\0\0\0\0\0")
     for element in elements:
         write_element(out, element)
-    return assembled(out.getvalue(), len(elements))
+    return _finished(out, b"\xff", len(elements))
 
 
 def assembled(elements: bytes, number: i64) -> bytes:
     """A listpack of ``number`` elements that are already encoded."""
-    return _header(len(elements) + 7, number) + elements + b"\xff"
+    out = BytesWriter()
+    out.write(b"\0\0\0\0\0\0")
+    out.write(elements)
+    return _finished(out, b"\xff", number)
 
 
-def _header(total: i64, number: i64) -> bytes:
+def _finished(out: BytesWriter, rest: bytes, number: i64) -> bytes:
+    """What has been written, whose first six bytes become the header, and the rest behind it."""
+    out.write(rest)
+    total: i64 = len(out)
     # At 4 GB the format ends; TOTAL_BYTES_MAX keeps every listpack far below.
     assert total < 0x80000000
-    number = min(number, 65535)
-    return bytes([total & 0xFF, total >> 8 & 0xFF, total >> 16 & 0xFF, total >> 24, number & 0xFF, number >> 8])
+    if number > 65535:
+        number = 65535
+    out[0] = u8(total & 0xFF)
+    out[1] = u8(total >> 8 & 0xFF)
+    out[2] = u8(total >> 16 & 0xFF)
+    out[3] = u8(total >> 24)
+    out[4] = u8(number & 0xFF)
+    out[5] = u8(number >> 8)
+    return out.getvalue()
 
 
-def _spliced(data: bytes, start: i64, stop: i64, middle: bytes, added: i64) -> bytes:
-    """``data`` with ``middle`` in place of the bytes from start to stop; ``added``: how many elements more or less."""
+def _claimed_count(data: bytes, added: i64) -> i64:
+    """The header's number of elements after an edit: once unknown, always unknown, as in Redis."""
     number: i64 = data[4] | (data[5] << 8)
-    if number != 65535:
-        number += added
-    return b"".join([_header(len(data) - (stop - start) + len(middle), number), data[6:start], middle, data[stop:]])
+    return number if number == 65535 else number + added
 
 
 def append(data: bytes, element: bytes) -> bytes:
     """With one element more at the end. O(bytes), a copy."""
-    end: i64 = len(data) - 1
-    return _spliced(data, end, end, encoded(element), 1)
+    return insert(data, len(data) - 1, element)
 
 
 def extend(data: bytes, elements: list[bytes]) -> bytes:
     """With more elements at the end. O(bytes), one copy."""
     out = BytesWriter()
+    out.write(data[: len(data) - 1])
     for element in elements:
         write_element(out, element)
-    end: i64 = len(data) - 1
-    return _spliced(data, end, end, out.getvalue(), len(elements))
+    return _finished(out, b"\xff", _claimed_count(data, len(elements)))
 
 
 def insert(data: bytes, position: i64, element: bytes) -> bytes:
     """With an element more before the one at ``position``, or at the end. O(bytes), a copy."""
-    return _spliced(data, position, position, encoded(element), 1)
+    out = BytesWriter()
+    out.write(data[:position])
+    write_element(out, element)
+    return _finished(out, data[position:], _claimed_count(data, 1))
 
 
 def replace(data: bytes, position: i64, element: bytes) -> bytes:
     """With another element at ``position``. O(bytes), a copy."""
-    return _spliced(data, position, position + entry_bytes(data, position), encoded(element), 0)
+    out = BytesWriter()
+    out.write(data[:position])
+    write_element(out, element)
+    return _finished(out, data[position + entry_bytes(data, position) :], _claimed_count(data, 0))
 
 
 def delete(data: bytes, position: i64, number: i64 = 1) -> bytes:
@@ -404,7 +421,9 @@ def delete(data: bytes, position: i64, number: i64 = 1) -> bytes:
     while removed < number and stop < end:
         stop += entry_bytes(data, stop)
         removed += 1
-    return _spliced(data, position, stop, b"", -removed)
+    out = BytesWriter()
+    out.write(data[:position])
+    return _finished(out, data[stop:], _claimed_count(data, -removed))
 
 
 # --- Checking what came from outside

@@ -218,3 +218,10 @@ def test_a_sample_has_different_keys_from_everywhere(number: int) -> None:
 def test_the_memory_estimate_follows_both_counts() -> None:
     assert 200 < ScanDict().memory_bytes() < 400
     assert 35 < filled(20000).memory_bytes() / 20000 < 50
+
+
+def test_an_unused_table_is_freed_in_slices() -> None:
+    table = filled(5000)
+    buckets = table.bucket_count()
+    assert table.drop_buckets(10) == buckets - 10
+    assert table.drop_buckets(10**6) == 0
