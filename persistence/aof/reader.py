@@ -77,6 +77,10 @@ class AofReader:
         """There are no more bytes."""
         self._ended = True
 
+    def is_in_rdb(self) -> bool:
+        """Whether the present position is inside of an RDB: then it is that which an error is about."""
+        return self._rdb is not None
+
     def next_event(self) -> RdbEvent | list[bytes] | AofEnd | None:
         """The next event; None: feed more, or nothing follows AofEnd."""
         if self._rdb is not None:

@@ -19,9 +19,8 @@ from persistence.aof.rewriter import CommandWriter
 from persistence.rdb.codec import decode_record
 from persistence.rdb.values.value_codec import LoadLimits
 from persistence.rdb.writer import AuxPairs, RdbWriter
-from persistence.snapshot.cold_rows import ColdRowReader, ColdRowsError
 from persistence.snapshot.fork import Reporter
-from redrock.cold.layout import ROW_TYPES
+from redrock.cold.snapshot_reader import SnapshotError, SnapshotReader
 from redrock.datatypes.value import ColdMarker, Value
 from redrock.keyspace.database import Database
 from redrock.keyspace.keyspace import Keyspace
@@ -143,14 +142,14 @@ class CommandEncoder(DatasetEncoder):
 
 @final
 class SnapshotWriter:
-    """One snapshot. ``cold`` is None if no value is cold; ``delay_us`` slows it down, for tests (rdb-key-save-delay)."""
+    """One snapshot. ``cold`` is None if no value is cold; ``delay_us`` slows it down, for tests."""
 
     def __init__(
         self,
         keyspace: Keyspace,
         encoder: DatasetEncoder,
         sink: SnapshotSink,
-        cold: ColdRowReader | None,
+        cold: SnapshotReader | None,
         last_use: int,
         reporter: Reporter | None,
         delay_us: int = 0,
@@ -166,7 +165,7 @@ class SnapshotWriter:
         self.written_bytes: i64 = 0
 
     def run(self, aux: AuxPairs) -> None:
-        """Write all. Raises OSError (the sink) or ColdRowsError (a cold value cannot be read)."""
+        """Write all. Raises OSError (the sink) or SnapshotError (a cold value cannot be read)."""
         self._encoder.begin(aux)
         for database in self._keyspace.databases:
             if database.table.length():
@@ -176,22 +175,19 @@ class SnapshotWriter:
 
     def _write_database(self, database: Database) -> None:
         self._encoder.begin_database(database.dbid, database.table.length(), database.expires.length())
-        markers = [0] * 16
         cold_count: i64 = 0
         has_expires = database.expires.length() > 0
         for index in range(database.table.bucket_count()):
             for key, item in database.table.bucket_items(index):
                 if isinstance(item, ColdMarker):
-                    markers[item.type_code()] += 1
                     cold_count += 1
                     continue
                 assert isinstance(item, Value)
                 self._write_hot(database, key, item, has_expires)
-        for type_code in ROW_TYPES:
-            if markers[type_code]:
-                cold_count -= self._write_cold(database, type_code)
         if cold_count:
-            raise ColdRowsError(f"{cold_count} cold values of database {database.dbid} have no row")
+            cold_count -= self._write_cold(database, has_expires)
+        if cold_count:
+            raise SnapshotError(f"{cold_count} cold values of database {database.dbid} have no row")
 
     def _write_hot(self, database: Database, key: bytes, value: Value, has_expires: bool) -> None:
         keyspace = self._keyspace
@@ -204,22 +200,17 @@ class SnapshotWriter:
         self._encoder.add(key, value, _expire_at(database, key, has_expires), lru_idle, lfu_freq)
         self._count()
 
-    def _write_cold(self, database: Database, type_code: int) -> i64:
+    def _write_cold(self, database: Database, has_expires: bool) -> i64:
         """How many were written."""
         if self._cold is None:
-            raise ColdRowsError("there are cold values, but no cold store")
-        has_expires = database.expires.length() > 0
+            raise SnapshotError("there are cold values, but no cold store")
         written: i64 = 0
-        self._cold.scan(database.store_id, type_code)
-        rows = self._cold.next_rows()
-        while rows:
-            for key, record in rows:
-                item = database.table.get(key)
-                if isinstance(item, ColdMarker) and item.type_code() == type_code:
-                    self._encoder.add_record(key, record, _expire_at(database, key, has_expires))
-                    self._count()
-                    written += 1
-            rows = self._cold.next_rows()
+        for type_code, key, record in self._cold.rows(database.store_id):
+            item = database.table.get(key)
+            if isinstance(item, ColdMarker) and item.type_code() == type_code:
+                self._encoder.add_record(key, record, _expire_at(database, key, has_expires))
+                self._count()
+                written += 1
         return written
 
     def _count(self) -> None:

@@ -7,13 +7,13 @@ it was. Source: Redis 7.0.15, rdb.c (rdbSave, rdbSaveRioWithEOFMark) and aof.c (
 
 import logging
 import os
+import socket
 import time
 from typing import Final, final
 
 from persistence.aof.format import temp_base_name
 from persistence.files import Disk, WriteFile, reason, unlink_if_there, write_whole
 from persistence.rdb.writer import ReplicationInfo, standard_aux
-from persistence.snapshot.cold_rows import ColdRowReader, ColdRowsError
 from persistence.snapshot.engine import (
     LAST_USE_LFU,
     LAST_USE_LRU,
@@ -25,6 +25,7 @@ from persistence.snapshot.engine import (
     SnapshotWriter,
 )
 from persistence.snapshot.fork import ChildWork, Reporter
+from redrock.cold.snapshot_reader import SnapshotError, SnapshotReader
 from redrock.config.values import SettingValues
 from redrock.keyspace.keyspace import Keyspace
 
@@ -57,41 +58,42 @@ class DescriptorSink(SnapshotSink):
 
 @final
 class Dataset:
-    """What is to be written: the keyspace as it is, its cold rows at the same instant, and what the file says of both."""
+    """What is to be written: the keyspace as it is, its cold rows at the same instant, and facts about both."""
 
     def __init__(
         self,
         keyspace: Keyspace,
         settings: SettingValues,
-        cold: ColdRowReader | None,
+        cold: socket.socket | None,
         replication: ReplicationInfo | None,
         used_memory: int,
     ) -> None:
         self._keyspace: Final = keyspace
         self._settings: Final = settings
-        self._cold: Final = cold
+        self._cold_socket: Final = cold
         self._replication: Final = replication
         self._used_memory: Final = used_memory
 
     def descriptors(self) -> list[int]:
         """Sockets that a child needs for it."""
-        return [] if self._cold is None else [self._cold.fileno()]
+        return [] if self._cold_socket is None else [self._cold_socket.fileno()]
 
     def close(self) -> None:
         """Give up the cold rows."""
-        if self._cold is not None:
-            self._cold.close()
+        if self._cold_socket is not None:
+            self._cold_socket.close()
 
     def write(self, sink: SnapshotSink, as_rdb: bool, aof_base: bool, reporter: Reporter | None) -> None:
-        """Write all of it. Raises OSError or ColdRowsError."""
+        """Write all of it. Raises OSError or SnapshotError."""
         now_s = int(time.time())
         encoder: DatasetEncoder
         if as_rdb:
             encoder = RdbEncoder(self._settings.rdbcompression, self._settings.rdbchecksum)
         else:
             encoder = CommandEncoder(now_s if self._settings.aof_timestamp_enabled else -1)
+        cold = None if self._cold_socket is None else SnapshotReader(self._cold_socket)
         writer = SnapshotWriter(
-            self._keyspace, encoder, sink, self._cold, self._last_use(), reporter, self._settings.rdb_key_save_delay
+            self._keyspace, encoder, sink, cold, self._last_use(), reporter, self._settings.rdb_key_save_delay
         )
         replication = None if aof_base else self._replication
         writer.run(standard_aux(REDIS_VERSION, now_s, self._used_memory, replication, aof_base))
@@ -143,7 +145,7 @@ def save_rdb_file(disk: Disk, dataset: Dataset, filename: str, reporter: Reporte
             logger.warning("Write error saving DB on disk(%s): %s", step, reason(error))
         unlink_if_there(disk, temp)
         return False
-    except ColdRowsError as error:
+    except SnapshotError as error:
         logger.warning("Write error saving DB on disk(%s): %s", step, error)
         unlink_if_there(disk, temp)
         return False
@@ -168,7 +170,7 @@ def write_aof_base(disk: Disk, dataset: Dataset, path: str, as_rdb: bool, report
             file.close()
         renaming = True
         disk.rename(temp, path)
-    except (OSError, ColdRowsError) as error:
+    except (OSError, SnapshotError) as error:
         text = reason(error) if isinstance(error, OSError) else str(error)
         if renaming:
             logger.warning("Error moving temp append only file on the final destination: %s", text)
@@ -216,19 +218,22 @@ class AofBaseWork(ChildWork):
 class PipeWork(ChildWork):
     """A full sync without a file: the snapshot, between a prefix and a suffix, into a pipe."""
 
-    def __init__(self, dataset: Dataset, fd: int, prefix: bytes, suffix: bytes) -> None:
+    def __init__(self, dataset: Dataset, read_fd: int, write_fd: int, prefix: bytes, suffix: bytes) -> None:
         self._dataset: Final = dataset
-        self._fd: Final = fd
+        self._read_fd: Final = read_fd
+        self._fd: Final = write_fd
         self._prefix: Final = prefix
         self._suffix: Final = suffix
 
     def run(self, reporter: Reporter) -> bool:
+        # Else this child would keep alive the reading end that it writes to, and never notice that its parent is gone.
+        os.close(self._read_fd)
         sink = DescriptorSink(self._fd)
         try:
             sink.write(self._prefix)
             self._dataset.write(sink, True, False, reporter)
             sink.write(self._suffix)
-        except (OSError, ColdRowsError) as error:
+        except (OSError, SnapshotError) as error:
             logger.warning("Write error sending the dataset to the replicas: %s", error)
             return False
         finally:
