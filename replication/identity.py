@@ -25,6 +25,10 @@ class ReplicationIdentity:
         self.second_repl_offset = -1
         self.master_repl_offset = 0
 
+    def fresh_id(self) -> bytes:
+        """40 random hex digits, for whatever must not be met by chance."""
+        return self._random.hex_id(REPLID_BYTES)
+
     def new_history(self) -> None:
         """From here on nobody else's offsets mean anything to us, nor ours to anybody."""
         self.replid = self._random.hex_id(REPLID_BYTES)

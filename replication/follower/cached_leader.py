@@ -2,8 +2,8 @@
 
 Source: Redis 7.0.15, replication.c, replicationCacheMaster, replicationCacheMasterUsingMyself; rdb.c, rdbSaveInfo.
 Three ways to get one: the link broke; a leader turns follower and asks its new leader for its own history; a restart
-found the ids in the RDB. Bytes received but not applied, a half transaction among them, are not kept: the request names the
-first byte that was not applied, and the leader sends them again.
+found the ids in the RDB. Bytes received but not applied, a half transaction among them, are not kept: the request names
+the first byte that was not applied, and the leader sends them again.
 """
 
 from attrs import frozen
