@@ -27,6 +27,8 @@ from redrock.errors import ReplyError
 from redrock.util.glob import match
 from redrock.util.quoting import split_args
 
+# What CONFIG SET makes of a smaller `repl-backlog-size`; a file may say less.
+BACKLOG_BYTES_MIN: Final = 16 << 10
 _PATTERN_CHARACTERS: Final = (b"[", b"*", b"?")
 
 
@@ -63,6 +65,7 @@ class Settings(SettingValues):
         self._enter_directory: Final = enter_directory
         self._hooks: Final[dict[str, list[Callable[[], None]]]] = {}
         self._save_points_read = False
+        self.on_change("repl-backlog-size", self._widen_backlog)
 
     def get(self, name: bytes) -> bytes | None:
         """The value as CONFIG GET prints it; None if there is no such directive."""
@@ -166,6 +169,9 @@ class Settings(SettingValues):
                 raise ReplyError(errors.config_set_failed(name, "duplicate parameter"))
             chosen.append(entry)
         return chosen
+
+    def _widen_backlog(self) -> None:
+        self.repl_backlog_size = max(self.repl_backlog_size, BACKLOG_BYTES_MIN)
 
     def _protected_allowed(self, is_local: bool) -> bool:
         return self.enable_protected_configs == "yes" or (self.enable_protected_configs == "local" and is_local)
