@@ -141,6 +141,8 @@ class ColdTier(ColdRows):
         self._retrying = False
         # Figures.
         self.in_flight_bytes: i64 = 0
+        self.spills_begun: i64 = 0
+        self.spills_ended: i64 = 0  # confirmed or failed; they end in the order in which they began
         self.spilled_values: i64 = 0
         self.spilled_bytes: i64 = 0
         self.loaded_values: i64 = 0
@@ -274,6 +276,7 @@ class ColdTier(ColdRows):
         batch.write(content)
         self._batch_request.spills.append(spill)
         self.in_flight_bytes += size
+        self.spills_begun += 1
         if len(batch) >= BATCH_BYTES:
             self._close_batch()
         return True
@@ -566,6 +569,7 @@ class ColdTier(ColdRows):
         for spill in request.spills:
             del self._spills[spill.row]
             self.in_flight_bytes -= spill.size
+            self.spills_ended += 1
             if not done:
                 self.owner.write_failed(spill.value)
             elif self.owner.value_written(spill.store_id, spill.key, spill.value, spill.marker):
