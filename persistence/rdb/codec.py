@@ -48,6 +48,9 @@ _CODEC_BY_RDB_TYPE: Final[dict[int, ValueCodec]] = {
     TYPE_HASH_LISTPACK: _HASH_CODEC,
 }
 
+# What the codecs write: such a payload may be kept as it is. Older forms have to be decoded and encoded again.
+_CURRENT_TYPES: Final = (TYPE_STRING, TYPE_HASH, TYPE_HASH_LISTPACK)
+
 _FIELD_EXPIRY_TYPES: Final = (
     TYPE_HASH_METADATA_PRE_GA,
     TYPE_HASH_LISTPACK_EX_PRE_GA,
@@ -66,6 +69,11 @@ def codec_for(value: Value) -> ValueCodec:
 def is_known(type_byte: i64) -> bool:
     """Can values of this RDB type be decoded?"""
     return type_byte in _CODEC_BY_RDB_TYPE
+
+
+def is_current(type_byte: i64) -> bool:
+    """Is it a form that ``encode_record`` could have made, so that the cold tier may take it undecoded?"""
+    return type_byte in _CURRENT_TYPES
 
 
 def unknown_type(type_byte: i64) -> CorruptionError:

@@ -5,8 +5,13 @@ from typing import Final, final
 from mypy_extensions import i64, mypyc_attr
 
 from persistence.rdb.codec import decode_payload
+from persistence.rdb.format import TYPE_STRING
 from persistence.rdb.values.value_codec import LoadLimits
+from redrock.datatypes import listpack
 from redrock.datatypes.value import Value
+
+# A count of zero, and an empty listpack as a string.
+_EMPTY_PAYLOADS: Final = (b"\x00", b"\x07" + listpack.EMPTY)
 
 _MODULE_NAME_CHARACTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -76,6 +81,10 @@ class KeyRecord(RdbEvent):
     def decode(self, limits: LoadLimits) -> Value:
         """Raises CorruptionError, for an empty collection EmptyValueError (which loading passes over)."""
         return decode_payload(self.type_byte, self.payload, limits)
+
+    def is_empty(self) -> bool:
+        """Is it a collection without elements, to be passed over? For values that are kept encoded; O(1)."""
+        return self.type_byte != TYPE_STRING and self.payload in _EMPTY_PAYLOADS
 
     def record(self) -> bytes:
         """Type byte and payload in one, as the cold tier keeps it (`codec.decode_record`)."""

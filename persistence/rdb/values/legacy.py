@@ -15,6 +15,7 @@ Every entry is checked on the way; anything odd raises CorruptionError.
 
 from typing import Final
 
+from librt.strings import read_i64_le
 from mypy_extensions import i64
 
 from redrock.errors import CorruptionError
@@ -41,9 +42,10 @@ def _unsigned_le(data: bytes, position: i64, count: i64) -> i64:
 
 
 def _signed_le(data: bytes, position: i64, count: i64) -> i64:
+    if count == 8:
+        return read_i64_le(data, position)
     number = _unsigned_le(data, position, count)
-    # For 8 bytes the shift into the sign bit has happened already.
-    if count < 8 and number >> (count * 8 - 1):
+    if number >> (count * 8 - 1):
         number -= i64(1) << (count * 8)
     return number
 
