@@ -1,4 +1,7 @@
-"""How the tier reaches its store: the abstract link, so that tests can put a store in memory in LevelDB's place."""
+"""How the tier reaches its store: the abstract link, so that tests can put a store in memory in LevelDB's place.
+
+Not compiled, so that tasks and tests may implement these classes.
+"""
 
 import socket
 
@@ -49,3 +52,10 @@ class StoreLauncher:
 
 class StoreStartError(Exception):
     """The store could not be started; the text says why."""
+
+
+class SpillWaker:
+    """Wakes the spiller task."""
+
+    def wake(self) -> None:
+        """Soon, `run_slice` has something to do."""

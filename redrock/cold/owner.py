@@ -1,8 +1,11 @@
 """The keyspace as the tier sees it: whose values these are. Implemented in redrock.keyspace; called synchronously."""
 
+from mypy_extensions import mypyc_attr
+
 from redrock.datatypes.value import ColdMarker, Value
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ColdOwner:
     """Told what has become of rows, which are named by (store id, key)."""
 

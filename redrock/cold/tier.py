@@ -27,7 +27,7 @@ import socket
 from typing import Final, final
 
 from librt.strings import BytesWriter, write_i32_le
-from mypy_extensions import i32, i64
+from mypy_extensions import i32, i64, mypyc_attr
 
 from redrock import errors
 from redrock.cold import record, wire
@@ -53,6 +53,7 @@ class SnapshotRefused(Exception):
     """The rows cannot be read as of now; the text says why."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class CompactionListener:
     """Waits for the end of a compaction."""
 

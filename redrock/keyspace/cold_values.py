@@ -6,6 +6,8 @@ has any more is for nobody.
 
 from typing import Final, final
 
+from mypy_extensions import mypyc_attr
+
 from redrock.cold.owner import ColdOwner
 from redrock.datatypes.value import ColdMarker, Value
 from redrock.keyspace.database import Database
@@ -13,6 +15,7 @@ from redrock.keyspace.keyspace import Keyspace
 from redrock.keyspace.last_use import settled
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LoadWaiters:
     """Who waits for values to be loaded. Implemented by `clients.parking`."""
 

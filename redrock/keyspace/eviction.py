@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from redrock import errors
 from redrock.datatypes.scan_dict import ScanDict
@@ -40,6 +40,7 @@ _KEYS_PER_LOOK: Final = 16
 _NO_TIME_LIMIT: Final = 1 << 62
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class BufferMemory:
     """Memory beside the keyspace's. Implemented by the server."""
 

@@ -21,8 +21,9 @@ from __future__ import annotations
 import logging
 from typing import Final, final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
+from redrock.cold.link import SpillWaker
 from redrock.cold.tier import ColdTier
 from redrock.datatypes.value import ColdMarker, Value
 from redrock.interfaces import PassHook
@@ -65,21 +66,7 @@ _THROTTLE_BYTES_MIN: Final = 8 << 20
 _SCAN_COUNT: Final = 64
 
 
-class SpillWaker:
-    """Wakes the spiller task."""
-
-    def wake(self) -> None:
-        """Soon, `run_slice` has something to do."""
-        raise NotImplementedError
-
-
-class NoSpiller(SpillWaker):
-    """Until there is a task, and in tests."""
-
-    def wake(self) -> None:
-        pass
-
-
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SweepListener:
     """Is told of a sweep's end."""
 
@@ -127,7 +114,7 @@ class Spilling(PassHook):
         self.tier: Final = tier
         self._values: Final = values
         self._clock: Final = clock
-        self.waker: SpillWaker = NoSpiller()
+        self.waker: SpillWaker = SpillWaker()
         self.limit_bytes: i64 = 0
         self.min_value_bytes: i64 = 64
         self.min_hot_keys: i64 = 1000

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import trio
 
-from redrock.cold.link import StoreStartError
+from redrock.cold.link import SpillWaker, StoreStartError
 from redrock.cold.tier import ColdTier
 
 logger: Final = logging.getLogger("redrock")
@@ -28,7 +28,7 @@ class SliceWork(Protocol):
         """0: nothing to do, 1: more to do, 2: wait for the store."""
 
 
-class Spiller:
+class Spiller(SpillWaker):
     """``opened`` is called when the tier has its store; ``worked`` after each slice that did something."""
 
     def __init__(
