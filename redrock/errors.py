@@ -71,6 +71,8 @@ SYNC_FILTER_NEEDS_EOF: Final = b"ERR Filtered replica requires EOF capability"
 SYNC_BGSAVE_FAILED: Final = b"ERR BGSAVE failed, replication can't continue"
 PSYNC_FAILOVER_TO_MASTER: Final = b"ERR PSYNC FAILOVER can't be sent to a master."
 PSYNC_FAILOVER_REPLID: Final = b"ERR PSYNC FAILOVER replid must match my replid."
+TIMEOUT_NOT_AN_INTEGER: Final = b"ERR timeout is not an integer or out of range"
+TIMEOUT_NEGATIVE: Final = b"ERR timeout is negative"
 WAIT_ON_REPLICA: Final = (
     b"ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured "
     b"to be writable (which is not the default) writes to replicas are just local and are not propagated."
