@@ -86,7 +86,7 @@ class Eviction(MemoryGate):
         self.process_bytes: i64 = 0  # anonymous resident memory of all our processes
         self.exempt_as_follower = True  # replica-ignore-maxmemory
         self._policy = b"noeviction"
-        self._volatile = False
+        self._expiring_only = False
         self._samples: i64 = 5
         self._time_limit_us: i64 = time_limit_us(10)
         self._pool: list[_Candidate] = []
@@ -101,7 +101,7 @@ class Eviction(MemoryGate):
             # Scores of different policies cannot be compared.
             self._pool.clear()
         self._policy = policy
-        self._volatile = policy.startswith(b"volatile")
+        self._expiring_only = policy.startswith(b"volatile")
         self._samples = samples
         self._time_limit_us = time_limit_us(tenacity)
 
@@ -197,7 +197,7 @@ class Eviction(MemoryGate):
         return None
 
     def _table_of(self, database: Database) -> ScanDict:
-        return database.expires if self._volatile else database.table
+        return database.expires if self._expiring_only else database.table
 
     def _sample(self, database: Database, table: ScanDict) -> None:
         """Put the best of a sample of one database into the pool."""
