@@ -24,6 +24,8 @@ COMPILED: tuple[str, ...] = (
     "redrock/cold/tier.py",
     "redrock/keyspace/*.py",
     "redrock/clients/*.py",
+    "redrock/config/settings.py",
+    "redrock/config/values.py",
     "redrock/monitoring/stats.py",
     "redrock/monitoring/slowlog.py",
     "redrock/monitoring/monitor.py",
