@@ -228,7 +228,7 @@ GROUPS: Final = (
             Directive("acllog-max-len", Integer(0, LLONG_MAX), 128, NO_EFFECT),
             Directive("enable-protected-configs", Choice(*WHO_MAY), "no", IMMUTABLE),
             Directive("enable-debug-command", Choice(*WHO_MAY), "no", IMMUTABLE),
-            Directive("enable-module-command", Choice(*WHO_MAY), "no", IMMUTABLE | NO_EFFECT),
+            Directive("enable-module-command", Choice(*WHO_MAY), "no", IMMUTABLE),
         ),
     ),
     (
@@ -375,8 +375,8 @@ GROUPS: Final = (
         (
             Directive("use-exit-on-panic", YesNo(), False, HIDDEN | NO_EFFECT),
             Directive("watchdog-period", Integer(0, INT_MAX), 0, HIDDEN | NO_EFFECT),
-            Directive("rdb-key-save-delay", Integer(INT_MIN, INT_MAX), 0, HIDDEN | NO_EFFECT),
-            Directive("key-load-delay", Integer(INT_MIN, INT_MAX), 0, HIDDEN | NO_EFFECT),
+            Directive("rdb-key-save-delay", Integer(INT_MIN, INT_MAX), 0, HIDDEN),
+            Directive("key-load-delay", Integer(INT_MIN, INT_MAX), 0, HIDDEN),
             Directive("loading-process-events-interval-bytes", Integer(1024, INT_MAX), 2 << 20, HIDDEN | NO_EFFECT),
         ),
     ),
