@@ -8,8 +8,6 @@ COMPILED: tuple[str, ...] = (
     "redrock/datatypes/*.py",
     "redrock/util/crc.py",
     "redrock/util/lzf.py",
-    "persistence/rdb/*.py",
-    "persistence/rdb/values/*.py",
     "redrock/resp/*.py",
     "redrock/util/numbers.py",
     "redrock/util/glob.py",

@@ -45,9 +45,12 @@ def _signed_le(data: bytes, position: i64, count: i64) -> i64:
     if count == 8:
         return read_i64_le(data, position)
     number = _unsigned_le(data, position, count)
-    if number >> (count * 8 - 1):
-        number -= i64(1) << (count * 8)
-    return number
+    # Step by step: mypyc emits a shift of the constant 1 as one of 32 bits.
+    limit: i64 = 0x80
+    while count > 1:
+        limit <<= 8
+        count -= 1
+    return number if number < limit else number - 2 * limit
 
 
 def ziplist_entries(data: bytes) -> list[bytes]:
