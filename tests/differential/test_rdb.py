@@ -3,7 +3,6 @@
 import random
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -33,7 +32,10 @@ class Server(Protocol):
     def exchange(self, commands: list[list[bytes]]) -> list[Reply]: ...
 
 
-StartOracle = Callable[..., Server]
+class StartOracle(Protocol):
+    """Of conftest."""
+
+    def __call__(self, *options: str) -> Server: ...
 
 
 @pytest.fixture(scope="module", params=["yes", "no"])

@@ -1,6 +1,7 @@
 import random
 import struct
 from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 from hypothesis import given
@@ -17,9 +18,15 @@ from redrock.errors import CorruptionError
 from redrock.keyspace.digest import KeyTriple, dataset_digest
 from redrock.util.crc import crc64
 
-ReadAll = Callable[..., tuple[list[RdbEvent], bytes]]
 ToPlain = Callable[[RdbEvent], tuple[object, ...]]
 Corpus = Callable[[str], bytes]
+
+
+class ReadAll(Protocol):
+    """conftest's reading of a whole file in pieces of ``step`` bytes (0: in one)."""
+
+    def __call__(self, data: bytes, step: int = 0, decodable_only: bool = False) -> tuple[list[RdbEvent], bytes]: ...
+
 
 FAR = 4102444800123
 
