@@ -16,7 +16,6 @@ from redrock.clients.client import IS_REPLICA, Client
 from redrock.clients.output import CLASS_REPLICA
 from redrock.config.values import LIMIT_REPLICA, SettingValues
 from redrock.errors import ReplyError
-from redrock.interfaces import FollowerHealth, PassHook
 from redrock.keyspace.keyspace import Keyspace
 from redrock.monitoring.stats import Statistics
 from redrock.resp.reply import Reply
@@ -55,12 +54,32 @@ class ReplicationHost:
         """Leader now, or follower. A new follower's blocked clients are sent away (UNBLOCKED)."""
         raise NotImplementedError
 
+    def link_changed(self) -> None:
+        """The link to the leader is up, or no longer: `replica-serve-stale-data` may matter."""
+        raise NotImplementedError
+
+    def loading_changed(self) -> None:
+        """A load of the leader's dataset has begun or ended: clients are told LOADING, or no longer."""
+        raise NotImplementedError
+
+    def dataset_flushed(self) -> None:
+        """All keys are gone: WATCH and client-side caching have to know."""
+        raise NotImplementedError
+
+    def begin_pass(self) -> None:
+        """Something outside of the executor's passes is to be done: the time is read."""
+        raise NotImplementedError
+
+    def end_pass(self) -> None:
+        """It is done: what it caused goes out."""
+        raise NotImplementedError
+
     def wake_executor(self) -> None:
         """A pass is due: clients have to be closed or answered although none has sent anything."""
         raise NotImplementedError
 
 
-class Replication(FollowerHealth, PassHook, FollowerCloser):
+class Replication(FollowerCloser):
     """See the module. ``keyspace.now_ms`` is the time of the pass."""
 
     def __init__(
@@ -84,8 +103,7 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
         self.acks: Final = Acknowledgements(self.followers)
         self.full_sync: Final = FullSync(settings, self.followers, self.feed, snapshots, self)
         self.supervisor: Waker | None = None
-        self.ack_wanted = False  # the leader has sent GETACK: the link is to answer
-        self._link_waker: Waker | None = None
+        self.link_waker: Waker | None = None  # sends an ACK to the leader
         self._newcomers: list[Follower] = []
         self._options: dict[int, tuple[Client, FollowerOptions]] = {}
         self._ticks = 0
@@ -140,7 +158,7 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
             self.host.role_changed(leader is not None)
         if leader is not None:
             logger.info("Connecting to MASTER %s:%d", leader.host, leader.port)
-        self._wake_supervisor()
+        self.wake_supervisor()
 
     def drop_followers(self) -> None:
         """Close all connections of followers."""
@@ -247,7 +265,7 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
         client.output_class = CLASS_REPLICA
         self.followers.add(follower)
         self._newcomers.append(follower)
-        self._wake_supervisor()
+        self.wake_supervisor()
 
     def check_sync(self, client: Client) -> None:
         """Whether SYNC may be served at all; raises ReplyError."""
@@ -279,24 +297,26 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
         follower = self.followers.of_client(client)
         if follower is None:
             return
-        self.followers.remove(follower, self.keyspace.now_ms)
         self._let_go(follower)
         self.full_sync.follower_gone(follower)
 
     def close_follower(self, follower: Follower) -> None:
+        if follower.gone:
+            return
         self._let_go(follower)
+        self.full_sync.follower_gone(follower)
         self.host.close_client(follower.client)
         self.host.wake_executor()
 
     def refuse_follower(self, follower: Follower, error: bytes) -> None:
         client = follower.client
         client.unset(IS_REPLICA)
-        self.followers.remove(follower, self.keyspace.now_ms)
         self._let_go(follower)
         self.host.refuse_client(client, error)
         self.host.wake_executor()
 
     def _let_go(self, follower: Follower) -> None:
+        self.followers.remove(follower, self.keyspace.now_ms)
         follower.drop()
         if follower.place is not None and self.feed.backlog is not None:
             self.feed.backlog.release(follower.place)
@@ -323,6 +343,8 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
             self.close_follower(follower)
             return True
         self.stats.total_net_repl_output_bytes += follower.sent_bytes - before
+        if follower.state is FollowerState.WAIT_BGSAVE_END:
+            self.full_sync.chunks_sent()
         if not finished and not was_blocked:
             follower.wake()  # the sender waits for room in the socket
         return finished
@@ -447,7 +469,8 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
 
     def leader_wants_ack(self) -> None:
         """REPLCONF GETACK has come down the stream."""
-        self.ack_wanted = True
+        if self.link_waker is not None:
+            self.link_waker.wake()
 
     # --- For the supervisor
 
@@ -456,7 +479,8 @@ class Replication(FollowerHealth, PassHook, FollowerCloser):
         newcomers, self._newcomers = self._newcomers, []
         return newcomers
 
-    def _wake_supervisor(self) -> None:
+    def wake_supervisor(self) -> None:
+        """Something has come up for a task to do."""
         if self.supervisor is not None:
             self.supervisor.wake()
 

@@ -18,7 +18,7 @@ from typing import Final
 from persistence.files import ReadFile
 from redrock.config.values import SettingValues
 from replication.feed import Feed
-from replication.leader.followers import Follower, Followers, FollowerState
+from replication.leader.followers import Follower, Followers, FollowerState, Waker
 from replication.protocol.psync import full_resync_line
 from replication.protocol.transfer import EOF_MARK_BYTES, marked_header
 
@@ -92,6 +92,7 @@ class FullSync:
         self._snapshots: Final = snapshots
         self._closer: Final = closer
         self._streaming_to: list[Follower] = []  # who gets the chunks of the present pipe
+        self.pipe_waker: Waker | None = None  # the reader of the pipe waits for the sockets
 
     # --- beginning
 
@@ -212,6 +213,11 @@ class FullSync:
         """How far the slowest of them is behind. The reader of the pipe waits while this is much."""
         return max((follower.chunk_bytes() for follower in self._streaming_to if not follower.gone), default=0)
 
+    def chunks_sent(self) -> None:
+        """A follower has taken some of its chunks, or is gone: there may be room for more."""
+        if self.pipe_waker is not None:
+            self.pipe_waker.wake()
+
     def anybody_streams(self) -> bool:
         """Is there still somebody to get the snapshot?"""
         return any(not follower.gone for follower in self._streaming_to)
@@ -255,6 +261,7 @@ class FullSync:
     def follower_gone(self, follower: Follower) -> None:
         """Its connection is closed. A snapshot that nobody wants any more is ended."""
         if follower in self._streaming_to:
+            self.chunks_sent()
             if not self.anybody_streams():
                 logger.warning("Diskless rdb transfer, last replica dropped, killing fork child.")
                 self._streaming_to = []

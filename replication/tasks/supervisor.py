@@ -1,0 +1,80 @@
+"""The owner of all tasks of replication: keepalive, a sender per follower, the reader of a pipe, the link to the leader.
+
+Commands only set the role and wake this; it ends the scope of the old role's link and starts the new one's when the old
+one is over. Senders belong to no role: a leader that becomes a follower keeps its followers, as Redis does, and one
+that is promoted sends them away itself.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from replication.leader.followers import Waker
+from replication.leader.snapshots import PersistenceSnapshots
+from replication.service import Replication
+from replication.tasks.keepalive import keep_alive
+from replication.tasks.link import Link
+from replication.tasks.pipe import PipeReader
+from replication.tasks.sender import Sender
+
+
+class ReplicationSupervisor(Waker):
+    """Run it in the server's nursery. ``make_link`` makes the link of a follower's role."""
+
+    def __init__(
+        self, replication: Replication, snapshots: PersistenceSnapshots, make_link: Callable[[], Link]
+    ) -> None:
+        self._replication: Final = replication
+        self._snapshots: Final = snapshots
+        self._make_link: Final = make_link
+        self._event = trio.Event()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled."""
+        replication = self._replication
+        generation = 0
+        link = _LinkScope()
+        async with trio.open_nursery() as nursery:
+            replication.supervisor = self
+            nursery.start_soon(keep_alive, replication)
+            task_status.started()
+            while True:
+                self._event = trio.Event()
+                for follower in replication.take_newcomers():
+                    nursery.start_soon(Sender(replication, follower).run)
+                pipe_fd = self._snapshots.take_pipe()
+                if pipe_fd >= 0:
+                    nursery.start_soon(PipeReader(replication, self._snapshots, pipe_fd).run)
+                if replication.role.generation != generation:
+                    generation = replication.role.generation
+                    await link.end()
+                    if replication.role.is_follower:
+                        link = _LinkScope()
+                        nursery.start_soon(link.run, self._make_link())
+                await self._event.wait()
+
+
+class _LinkScope:
+    """One role's link, and the way to end it."""
+
+    def __init__(self) -> None:
+        self._scope: Final = trio.CancelScope()
+        self._over: trio.Event | None = None
+
+    async def run(self, link: Link) -> None:
+        self._over = trio.Event()
+        try:
+            with self._scope:
+                await link.run()
+        finally:
+            self._over.set()
+
+    async def end(self) -> None:
+        """Cancel, and wait until nothing of it is left."""
+        self._scope.cancel()
+        if self._over is not None:
+            await self._over.wait()
