@@ -2,8 +2,8 @@
 
 Source: Redis 7.0.15, replication.c, readSyncBulkPayload from the end of the transfer on.
 Order: the AOF is stopped and a child that saves is killed, so that neither writes what is about to go; followers and
-the backlog go; the old data goes; the RDB is loaded, in slices, while clients are told LOADING; then the AOF begins anew.
-If the load fails the dataset is empty, and the sync is tried again.
+the backlog go; the old data goes; the RDB is loaded, in slices, while clients are told LOADING; then the AOF begins
+anew. If the load fails the dataset is empty, and the sync is tried again.
 """
 
 import logging

@@ -96,6 +96,7 @@ class Link:
         self._settings: Final = replication.settings
         self._role: Final = replication.role
         self._sending: Final = trio.Lock()
+        self._generation: Final = replication.role.generation
 
     async def run(self) -> None:
         """Until cancelled, which the supervisor does when the role changes."""
@@ -109,6 +110,7 @@ class Link:
                 if str(lost):
                     logger.warning("%s", lost)
                 at_once = lost.at_once
+            await self._stay_current()
             self._down()
             if at_once:
                 logger.info("Reconnecting to MASTER %s:%d", leader.host, leader.port)
@@ -116,7 +118,13 @@ class Link:
                 await trio.sleep(0.01)
             else:
                 await trio.sleep(_RETRY_SECONDS)
+                await self._stay_current()
                 logger.info("Connecting to MASTER %s:%d", leader.host, leader.port)
+
+    async def _stay_current(self) -> None:
+        """To be called after awaiting something: a link whose role is over must not touch anything any more."""
+        if self._role.generation != self._generation:
+            await trio.sleep_forever()
 
     def _down(self) -> None:
         was_up = self._role.link_up
@@ -139,6 +147,7 @@ class Link:
         except OSError as error:
             raise LinkLost(f"Error condition on socket for SYNC: {_os_reason(error)}", False) from None
         try:
+            await self._stay_current()
             await self._talk(stream)
         finally:
             # Not a graceful close, which could wait for a peer that does not answer.
@@ -169,7 +178,8 @@ class Link:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             cause = error.__cause__
             logger.debug("Reading from master: %s", cause or error)
-            return b""
+            data = b""
+        await self._stay_current()
         self._replication.stats.total_net_repl_input_bytes += len(data)
         return data
 
@@ -181,7 +191,7 @@ class Link:
         return HandshakeSettings(
             settings.replica_announce_port or settings.port,
             settings.replica_announce_ip.encode(),
-            settings.masteruser.encode() if isinstance(settings.masteruser, str) else settings.masteruser,
+            settings.masteruser,
             settings.masterauth,
             None if cached is None else cached.request(),
         )
@@ -364,9 +374,11 @@ class Link:
         now = trio.current_time()
         if now - last < 1:
             await trio.lowlevel.checkpoint()
-            return last
-        await self._send(stream, b"\n")
-        return now
+        else:
+            await self._send(stream, b"\n")
+            last = now
+        await self._stay_current()
+        return last
 
     async def _load_from_socket(self, stream: trio.abc.Stream, receiver: TransferReceiver, load: FullLoad) -> None:
         data = await self._next_payload(stream, receiver, "to parser")
@@ -411,8 +423,10 @@ class Link:
                             self._desynchronized(error)
                         if applier.want_values(values_here):
                             await values_here.wait()
+                            await self._stay_current()
                         while not applier.apply_slice():
                             await trio.lowlevel.checkpoint()
+                            await self._stay_current()
                     data = await self._receive(stream, "MASTER timeout: no data nor PING received...", True)
                     if not data:
                         raise LinkLost("", True)

@@ -1,8 +1,8 @@
-"""The owner of all tasks of replication: keepalive, a sender per follower, the reader of a pipe, the link to the leader.
+"""The owner of all tasks of replication: keepalive, a sender per follower, the pipe, the link to the leader.
 
-Commands only set the role and wake this; it ends the scope of the old role's link and starts the new one's when the old
-one is over. Senders belong to no role: a leader that becomes a follower keeps its followers, as Redis does, and one
-that is promoted sends them away itself.
+Commands only set the role and wake this; it ends the scope of the old role's link and starts the new one's when the
+old one is over. Senders belong to no role: a leader that becomes a follower keeps its followers, as Redis does, and
+one that is promoted sends them away itself.
 """
 
 from collections.abc import Callable
