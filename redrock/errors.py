@@ -71,6 +71,9 @@ SYNC_FILTER_NEEDS_EOF: Final = b"ERR Filtered replica requires EOF capability"
 SYNC_BGSAVE_FAILED: Final = b"ERR BGSAVE failed, replication can't continue"
 PSYNC_FAILOVER_TO_MASTER: Final = b"ERR PSYNC FAILOVER can't be sent to a master."
 PSYNC_FAILOVER_REPLID: Final = b"ERR PSYNC FAILOVER replid must match my replid."
+UNBLOCKED_BY_ROLE: Final = (
+    b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
+)
 TIMEOUT_NOT_AN_INTEGER: Final = b"ERR timeout is not an integer or out of range"
 TIMEOUT_NEGATIVE: Final = b"ERR timeout is negative"
 WAIT_ON_REPLICA: Final = (
@@ -227,6 +230,20 @@ OOM_PROCESS_MEMORY: Final = b"OOM command not allowed when process memory is mor
 def cold_read_failed(reason: bytes) -> bytes:
     """A value could not be read back; other keys are not concerned."""
     return b"ERR the cold value of a key of this command cannot be read: %b" % reason.translate(_LINE_BREAKS_TO_BLANKS)
+
+
+# --- Hashes, and the SCAN family
+
+INVALID_CURSOR: Final = b"ERR invalid cursor"
+OUT_OF_RANGE: Final = b"ERR value is out of range"
+RANDOM_COUNT_RANGE: Final = (
+    b"ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+)
+HASH_VALUE_NOT_AN_INTEGER: Final = b"ERR hash value is not an integer"
+HASH_VALUE_NOT_A_FLOAT: Final = b"ERR hash value is not a float"
+HASH_INCREMENT_OVERFLOW: Final = b"ERR increment or decrement would overflow"
+HASH_INCREMENT_NOT_FINITE: Final = b"ERR value is NaN or Infinity"
+HASH_TOTAL_NOT_FINITE: Final = b"ERR increment would produce NaN or Infinity"
 
 
 # --- Persistence
