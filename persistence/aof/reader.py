@@ -87,10 +87,13 @@ class AofReader:
             return self._next_rdb_event(self._rdb)
         if self._ready:
             return self._ready.pop()
-        if self._chunks and self._gather() and self._at_start:
-            rdb = self._begin()
-            if rdb is not None:
-                return self._next_rdb_event(rdb)
+        if self._chunks:
+            if self._gather():
+                rdb = self._begin() if self._at_start else None
+                if rdb is not None:
+                    return self._next_rdb_event(rdb)
+            elif self._wanted:
+                return None  # what is in the buffer has been looked at
         while True:
             before = self._position
             argv = self._next_command()
@@ -104,9 +107,8 @@ class AofReader:
 
     def _admit(self, argv: list[bytes]) -> list[bytes] | None:
         """What to give out now that a command has been read: transactions are held back until they are whole."""
-        name = argv[0]
-        if len(name) == 4 and len(argv) == 1:
-            name = name.upper()
+        if len(argv) == 1:
+            name = argv[0].upper()
             if name == b"MULTI" and self._transaction is None:
                 self._transaction = []
                 return None
