@@ -29,6 +29,7 @@ from redrock.keyspace.observers import Observers
 from redrock.monitoring.monitor import Monitors
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
+from redrock.server.banner import announce
 from redrock.server.connections import Connections
 from redrock.server.control import Control, KeyspaceEvents
 from redrock.server.dispatcher import Dispatcher
@@ -199,7 +200,7 @@ def open_listeners(settings: Settings) -> list[tuple[socket.socket, bool]]:
 
 def run_server(settings: Settings) -> int:
     """Serve until shutdown; the exit code of the process."""
-    start_logging(settings.logfile, settings.loglevel)
+    announce(settings, start_logging(settings.logfile, settings.loglevel))
     try:
         listeners = open_listeners(settings)
     except BindError as error:
