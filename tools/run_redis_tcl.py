@@ -10,6 +10,7 @@ The exit code is 0 if every file came to its end and nothing failed but what the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -142,10 +143,8 @@ class Suite:
 
 def end_session(process: subprocess.Popen[bytes]) -> None:
     """Kill what the suite left running: it started its servers within its own process group."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -204,9 +203,7 @@ def report(results: list[FileResult], excused: dict[str, set[str]]) -> bool:
 @click.option("--tags", default="", help='As the suite has it, for example "-needs:debug -slow".')
 @click.option("--skipfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tests to leave out.")
 @click.option("--only", multiple=True, help="Run only these tests, by name.")
-@click.option(
-    "--config", nargs=2, multiple=True, help="A directive for each of our servers, for example maxrockmem 1mb."
-)
+@click.option("--config", nargs=2, multiple=True, help="A directive for our servers: maxrockmem 1mb")
 @click.option("--accurate", is_flag=True)
 @click.option("--logs", type=click.Path(path_type=Path), default=ROOT / "build" / "redis-suite", show_default=True)
 @click.argument("files", nargs=-1, required=True)
