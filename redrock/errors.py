@@ -232,6 +232,47 @@ def cold_read_failed(reason: bytes) -> bytes:
     return b"ERR the cold value of a key of this command cannot be read: %b" % reason.translate(_LINE_BREAKS_TO_BLANKS)
 
 
+# --- Connections
+
+WRONGPASS: Final = b"WRONGPASS invalid username-password pair or user is disabled."
+AUTH_WITHOUT_PASSWORD: Final = (
+    b"ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration "
+    b"is correct?"
+)
+HELLO_VERSION_NOT_AN_INTEGER: Final = b"ERR Protocol version is not an integer or out of range"
+NOPROTO: Final = b"NOPROTO unsupported protocol version"
+HELLO_NOAUTH: Final = (
+    b"NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option "
+    b"can be used to authenticate the client and select the RESP protocol version at the same time"
+)
+SELECT_IN_CLUSTER: Final = b"ERR SELECT is not allowed in cluster mode"
+RESET_OF_REPLICA: Final = b"ERR can only reset normal client connections"
+BAD_CLIENT_NAME: Final = b"ERR Client names cannot contain spaces, newlines or special characters."
+BAD_CLIENT_ID: Final = b"ERR Invalid client ID"
+CLIENT_ID_NOT_POSITIVE: Final = b"ERR client-id should be greater than 0"
+NO_SUCH_CLIENT: Final = b"ERR No such client"
+UNBLOCK_REASON: Final = b"ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+UNBLOCKED_BY_CLIENT: Final = b"UNBLOCKED client unblocked via CLIENT UNBLOCK"
+PAUSE_MODE: Final = b"ERR CLIENT PAUSE mode must be WRITE or ALL"
+MONITOR_IN_EXEC: Final = b"ERR MONITOR isn't allowed for DENY BLOCKING client"
+
+
+def hello_option(option: bytes) -> bytes:
+    """``option`` as the client wrote it."""
+    text = b"ERR Syntax error in HELLO option '%b'" % option.partition(b"\0")[0]
+    return text.translate(_LINE_BREAKS_TO_BLANKS)
+
+
+def unknown_client_type(name: bytes) -> bytes:
+    """``name`` as the client wrote it."""
+    return (b"ERR Unknown client type '%b'" % name.partition(b"\0")[0]).translate(_LINE_BREAKS_TO_BLANKS)
+
+
+def no_such_user(name: bytes) -> bytes:
+    """``name`` as the client wrote it."""
+    return (b"ERR No such user '%b'" % name.partition(b"\0")[0]).translate(_LINE_BREAKS_TO_BLANKS)
+
+
 # --- Hashes, and the SCAN family
 
 INVALID_CURSOR: Final = b"ERR invalid cursor"
@@ -244,6 +285,55 @@ HASH_VALUE_NOT_A_FLOAT: Final = b"ERR hash value is not a float"
 HASH_INCREMENT_OVERFLOW: Final = b"ERR increment or decrement would overflow"
 HASH_INCREMENT_NOT_FINITE: Final = b"ERR value is NaN or Infinity"
 HASH_TOTAL_NOT_FINITE: Final = b"ERR increment would produce NaN or Infinity"
+
+
+# --- Strings
+
+STRING_TOO_LONG: Final = b"ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+OFFSET_OUT_OF_RANGE: Final = b"ERR offset is out of range"
+INCREMENT_OVERFLOW: Final = b"ERR increment or decrement would overflow"
+DECREMENT_OVERFLOW: Final = b"ERR decrement would overflow"
+INCREMENT_NOT_FINITE: Final = b"ERR increment would produce NaN or Infinity"
+LCS_NOT_STRINGS: Final = b"ERR The specified keys must contain string values"
+LCS_LENGTH_AND_INDEXES: Final = b"ERR If you want both the length and indexes, please just use IDX."
+LCS_STRING_TOO_LONG: Final = b"ERR String too long for LCS"
+LCS_TOO_MUCH_MEMORY: Final = b"ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+
+
+# --- Keys and databases
+
+NOT_AN_INT32: Final = b"ERR value is out of range, value must between -2147483648 and 2147483647"
+DB_INDEX_OUT_OF_RANGE: Final = b"ERR DB index is out of range"
+SWAPDB_FIRST_INDEX: Final = b"ERR invalid first DB index"
+SWAPDB_SECOND_INDEX: Final = b"ERR invalid second DB index"
+SWAPDB_IN_CLUSTER: Final = b"ERR SWAPDB is not allowed in cluster mode"
+MOVE_IN_CLUSTER: Final = b"ERR MOVE is not allowed in cluster mode"
+COPY_IN_CLUSTER: Final = b"ERR Copying to another database is not allowed in cluster mode"
+SAME_OBJECT: Final = b"ERR source and destination objects are the same"
+EXPIRE_NX_AND_OTHERS: Final = b"ERR NX and XX, GT or LT options at the same time are not compatible"
+EXPIRE_GT_AND_LT: Final = b"ERR GT and LT options at the same time are not compatible"
+IDLETIME_UNDER_LFU: Final = (
+    b"ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies "
+    b"at runtime LRU and LFU data will take some time to adjust."
+)
+FREQ_WITHOUT_LFU: Final = (
+    b"ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+    b"between policies at runtime LRU and LFU data will take some time to adjust."
+)
+RESTORE_IDLETIME: Final = b"ERR Invalid IDLETIME value, must be >= 0"
+RESTORE_FREQ: Final = b"ERR Invalid FREQ value, must be >= 0 and <= 255"
+RESTORE_TTL: Final = b"ERR Invalid TTL value, must be >= 0"
+
+
+def invalid_expire_time(name: bytes) -> bytes:
+    """``name`` of the command, in lower case."""
+    return b"ERR invalid expire time in '%b' command" % name
+
+
+def expire_option(option: bytes) -> bytes:
+    """``option`` as the client wrote it."""
+    text = b"ERR Unsupported option %b" % option.partition(b"\0")[0]
+    return text.translate(_LINE_BREAKS_TO_BLANKS)
 
 
 # --- Persistence

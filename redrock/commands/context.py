@@ -65,6 +65,18 @@ class ServerControl:
         """RESET of a monitor."""
         raise NotImplementedError
 
+    def end_blocking(self, client: Client, error: bytes | None) -> bool:
+        """CLIENT UNBLOCK: as if the client's time were over, or with an error. False: it is not blocked."""
+        raise NotImplementedError
+
+    def pause_clients(self, writes_only: bool, until_ms: int) -> None:
+        """CLIENT PAUSE: commands (or those that write) wait until then. A longer or stricter pause stays."""
+        raise NotImplementedError
+
+    def unpause_clients(self) -> None:
+        """CLIENT UNPAUSE."""
+        raise NotImplementedError
+
 
 @final
 class Context:

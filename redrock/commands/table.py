@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast, final
 
 from redrock import errors
-from redrock.commands import connection, hash, string, transactions
+from redrock.commands import client, connection, hash, string, transactions
 from redrock.commands.command import (
     ACL_CATEGORY_NAMES,
     FLAG_NAMES,
@@ -35,6 +35,7 @@ from redrock.commands.server import config as server_config
 
 # One import and one line in GROUPS per module, in alphabetical order.
 GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
+    client.HANDLERS,
     connection.HANDLERS,
     hash.HANDLERS,
     server_command.HANDLERS,

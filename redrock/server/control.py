@@ -14,6 +14,7 @@ from redrock.resp.reply import ErrorReply, Reply
 
 if TYPE_CHECKING:
     from redrock.server.execution import Execution
+    from redrock.server.pause import Pause
     from redrock.server.serving import Serving
 
 logger: Final = logging.getLogger("redrock")
@@ -60,6 +61,7 @@ class Control(ServerControl):
         self.execution: Execution | None = None
         self.serving: Serving | None = None
         self.shutdown_cancel: Callable[[], bool] | None = None
+        self.pause: Pause | None = None
 
     def run(self, argv: list[bytes]) -> Reply:
         execution = self.execution
@@ -87,6 +89,18 @@ class Control(ServerControl):
         assert self.execution is not None
         client.unset(IS_MONITOR)
         self.execution.monitors.remove(client)
+
+    def end_blocking(self, client: Client, error: bytes | None) -> bool:
+        assert self.serving is not None
+        return self.serving.end_blocking(client, error)
+
+    def pause_clients(self, writes_only: bool, until_ms: int) -> None:
+        assert self.pause is not None
+        self.pause.begin(writes_only, until_ms)
+
+    def unpause_clients(self) -> None:
+        assert self.pause is not None
+        self.pause.end()
 
     def reset_statistics(self) -> None:
         assert self.execution is not None

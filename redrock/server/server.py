@@ -35,6 +35,7 @@ from redrock.server.control import Control, KeyspaceEvents
 from redrock.server.dispatcher import Dispatcher
 from redrock.server.execution import Execution
 from redrock.server.log import RedisFormatter, set_level, start_logging
+from redrock.server.pause import Pause
 from redrock.server.poller import make_poller
 from redrock.server.propagation import Propagation
 from redrock.server.serving import Serving
@@ -103,8 +104,10 @@ class Server:
         self.serving: Final = Serving(
             self.dispatcher, self.clients, self.blocked, self.poller, clock, settings, self._to_send
         )
+        self.pause: Final = Pause(self.dispatcher, self.serving, self.keyspace)
         self.control.execution = self.execution
         self.control.serving = self.serving
+        self.control.pause = self.pause
         self.executor: Final = Executor(self.serving, self.poller)
         self.connections: Final = Connections(self.ctx, self.serving)
         self.cron: Final = Cron(
@@ -116,6 +119,7 @@ class Server:
             settings,
             self.executor.wake,
         )
+        self.cron.ticks.append(self.pause.tick)
         self._shutdown_wanted: trio.Event | None = None
         self._exit_code = 0
         self.settings_changed()

@@ -251,6 +251,16 @@ class Serving(ClientResumer):
         self.queue_send(client)
         self._resumed.append(client)
 
+    def end_blocking(self, client: Client, error: bytes | None) -> bool:
+        """A blocked client gets ``error``, or, if that is None, the answer of a timeout. False: it is not blocked."""
+        waiter = self._blocked.waiter_of(client)
+        if waiter is None:
+            return False
+        reply = waiter.timed_out(client) if error is None else ErrorReply(error)
+        waiter.cancelled(client)
+        self.answer_blocked(client, reply)
+        return True
+
     def _continue(self, client: Client) -> None:
         argv = client.waiting_argv
         failure = client.wait_failure
