@@ -1,10 +1,12 @@
 """The few abstract classes through which a lower floor calls a higher one. The parts are handed over at construction.
 
-Abstract methods raise NotImplementedError instead of using ABCMeta: compiled classes have no metaclass of their own, and
-a call through a native base class is four to six times faster than through a Protocol.
+Abstract methods raise NotImplementedError instead of using ABCMeta: compiled classes have no metaclass of their own,
+and a call through a native base class is four to six times faster than through a Protocol.
 """
 
 from typing import Final
+
+from mypy_extensions import mypyc_attr
 
 from redrock.datatypes.value import Value
 
@@ -26,6 +28,7 @@ NOTIFY_MODULE: Final = 1 << 13  # d
 NOTIFY_NEW: Final = 1 << 14  # n
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class KeyspaceListener:
     """What the keyspace tells the floors above it. Implemented by the server; called synchronously."""
 
@@ -46,8 +49,9 @@ class KeyspaceListener:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ColdRows:
-    """The cold tier as the keyspace sees it: rows named by (type, store id, key). Nothing here waits, but `load_inline`."""
+    """The cold tier as the keyspace sees it: rows named by (type, store id, key). Only `load_inline` waits."""
 
     def forget(self, store_id: int, type_code: int, key: bytes) -> None:
         """The marker of this row was overwritten or deleted: its row and any load in flight are void."""
@@ -66,6 +70,7 @@ class ColdRows:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class CommandExecutor:
     """Runs a command that no client sent: from the leader's stream, an AOF or a script."""
 
@@ -74,6 +79,7 @@ class CommandExecutor:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class StreamSink:
     """A receiver of propagated commands: the AOF or the replication backlog.
 
@@ -90,6 +96,7 @@ class StreamSink:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class DiskHealth:
     """Whether persistence can write. Implemented by the persistence package."""
 
@@ -98,6 +105,7 @@ class DiskHealth:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class FollowerHealth:
     """What admission must know of replication. Implemented by the replication package."""
 
@@ -110,6 +118,7 @@ class FollowerHealth:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MemoryGate:
     """Whether memory allows another write. Implemented by eviction."""
 
@@ -118,6 +127,7 @@ class MemoryGate:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ClientResumer:
     """Lets a client whose command was put off try it again."""
 
@@ -126,6 +136,7 @@ class ClientResumer:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ColdLoader:
     """Parks clients until their cold values are in memory."""
 
@@ -142,6 +153,7 @@ class ColdLoader:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class PassHook:
     """Has something to do once after each pass of the executor, before replies are sent."""
 

@@ -6,11 +6,14 @@ A transport never blocks: `recv` and `send` do what they can now. It knows nothi
 import socket
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 
 class WouldBlock(Exception):
     """Nothing can be received or sent now; the poller will say when."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Transport:
     """One connection, as bytes."""
 
@@ -19,7 +22,7 @@ class Transport:
         raise NotImplementedError
 
     def recv(self, bytes_max: int) -> bytes:
-        """Up to ``bytes_max`` bytes; empty at the end of input. Raises WouldBlock, or OSError if the connection broke."""
+        """Up to ``bytes_max`` bytes; empty at the end of input. Raises WouldBlock; OSError if the connection broke."""
         raise NotImplementedError
 
     def send(self, data: bytes) -> int:

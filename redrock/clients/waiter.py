@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from redrock.clients.client import Client
 from redrock.resp.reply import Reply, ReplyNode
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Waiter:
     """Kept by `clients.blocking` until the client is served, timed out or cancelled."""
 

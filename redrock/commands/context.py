@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from mypy_extensions import mypyc_attr
+
 from redrock.clients.client import Client
 from redrock.clients.transaction import Transactions
 from redrock.errors import ReplyError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from redrock.config.settings import Settings
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ServerControl:
     """What commands ask of the server as a whole. Implemented above, in redrock.server."""
 

@@ -1,7 +1,7 @@
 """What all values share: type, encoding name, accounted size, last use.
 
-`Value` objects are the headers of the keyspace: one per hot key, so every byte of them counts (a StringValue is 48 bytes
-compiled). They are acyclic by construction and kept out of the garbage collector's sight.
+`Value` objects are the headers of the keyspace: one per hot key, so every byte of them counts (a StringValue is 48
+bytes compiled). They are acyclic by construction and kept out of the garbage collector's sight.
 
 `last_use` is one signed 32-bit word, owned by `redrock.keyspace.last_use`:
   >= 0   LRU: seconds (24 bits, wraps); LFU: minutes (16 bits) << 8 | counter (8 bits), as in Redis' object.c
@@ -45,6 +45,10 @@ class Value:
 
     def memory_bytes(self) -> int:
         """Bytes held by this value, its header included. O(1)."""
+        raise NotImplementedError
+
+    def copy(self) -> "Value":
+        """An independent value with the same content and encoding, in no database yet. (COPY)"""
         raise NotImplementedError
 
 

@@ -2,7 +2,7 @@
 
 Invariants:
   - every key of `expires` is in `table`;
-  - `data_bytes` is the sum of key_bytes(key) + value.accounted over `table`, and EXPIRE_BYTES for each key of `expires`;
+  - `data_bytes` is the sum of key_bytes(key) + value.accounted over `table`, and EXPIRE_BYTES per key of `expires`;
   - `cold_count` is the number of ColdMarker values in `table`.
 
 Lookups see no expired key. On a leader an expired key is removed when met; a follower waits for its leader's DEL and

@@ -80,7 +80,9 @@ class ActiveExpiry:
         if ttl_count:
             average = ttl_sum // ttl_count
             # A running average that forgets 2 % per sample, as INFO's avg_ttl.
-            database.average_ttl_ms = database.average_ttl_ms * 98 // 100 + average * 2 // 100 if database.average_ttl_ms else average
+            database.average_ttl_ms = (
+                database.average_ttl_ms * 98 // 100 + average * 2 // 100 if database.average_ttl_ms else average
+            )
         return len(keys), expired
 
     def _finish(self, started: float, sampled: int, expired: int) -> None:

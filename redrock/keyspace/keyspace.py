@@ -21,7 +21,9 @@ from redrock.util.random import RandomSource
 class Keyspace:
     """Holds the databases. Fields without a comment are statistics that INFO shows."""
 
-    def __init__(self, database_count: int, random: RandomSource, listener: KeyspaceListener, cold_rows: ColdRows) -> None:
+    def __init__(
+        self, database_count: int, random: RandomSource, listener: KeyspaceListener, cold_rows: ColdRows
+    ) -> None:
         self.random: Final = random
         self.listener = listener
         self.cold_rows = cold_rows
@@ -52,9 +54,7 @@ class Keyspace:
         self.misses: i64 = 0
         self.expired_keys: i64 = 0
         self.evicted_keys: i64 = 0
-        self.databases: list[Database] = [
-            Database(self, dbid, self.next_store_id()) for dbid in range(database_count)
-        ]
+        self.databases: list[Database] = [Database(self, dbid, self.next_store_id()) for dbid in range(database_count)]
 
     def next_store_id(self) -> int:
         """A number that no database's rows in the cold tier have ever had."""

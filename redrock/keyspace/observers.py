@@ -6,9 +6,12 @@ costs two tests. The features attach themselves; today WATCH and keyspace events
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from redrock.interfaces import NOTIFY_KEYEVENT, NOTIFY_KEYSPACE
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ChangeObserver:
     """Wants to know of changed keys."""
 
@@ -20,6 +23,7 @@ class ChangeObserver:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class EventPublisher:
     """Delivers keyspace events to subscribers."""
 

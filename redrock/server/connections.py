@@ -24,15 +24,15 @@ _PROTECTED: Final = (
     b"-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
     b"default user. In this mode connections are only accepted from the loopback interface. If you want to connect "
     b"from external computers to Redis you may adopt one of the following solutions: "
-    b"1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by "
-    b"connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible "
-    b"from internet if you do so. Use CONFIG REWRITE to make this change permanent. "
-    b"2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the "
-    b"protected mode option to 'no', and then restarting the server. "
+    b"1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface "
+    b"by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly "
+    b"accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. "
+    b"2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting "
+    b"the protected mode option to 'no', and then restarting the server. "
     b"3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. "
     b"4) Setup a an authentication password for the default user. "
-    b"NOTE: You only need to do one of the above things in order for the server to start accepting connections from the "
-    b"outside.\r\n"
+    b"NOTE: You only need to do one of the above things in order for the server to start accepting connections from "
+    b"the outside.\r\n"
 )
 
 

@@ -55,7 +55,9 @@ class KeyspaceEvents(KeyspaceListener):
 class Control(ServerControl):
     """Implements ServerControl over the parts that the server has built."""
 
-    def __init__(self, on_settings_changed: Callable[[], None], on_shutdown: Callable[[bool, bool, bool, bool], None]) -> None:
+    def __init__(
+        self, on_settings_changed: Callable[[], None], on_shutdown: Callable[[bool, bool, bool, bool], None]
+    ) -> None:
         self._on_settings_changed: Final = on_settings_changed
         self._on_shutdown: Final = on_shutdown
         self.execution: Execution | None = None

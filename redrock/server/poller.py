@@ -8,11 +8,15 @@ import select
 import selectors
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 READABLE: Final = 1  # select.EPOLLIN
 WRITABLE: Final = 4  # select.EPOLLOUT
 BROKEN: Final = 8 | 16  # select.EPOLLERR | select.EPOLLHUP
 
 
+
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Poller:
     """Level-triggered readiness. Events are (descriptor, mask of READABLE, WRITABLE, BROKEN)."""
 
@@ -86,7 +90,11 @@ class SelectorPoller(Poller):
 
     def poll(self) -> list[tuple[int, int]]:
         return [
-            (key.fd, (READABLE if events & selectors.EVENT_READ else 0) | (WRITABLE if events & selectors.EVENT_WRITE else 0))
+            (
+                key.fd,
+                (READABLE if events & selectors.EVENT_READ else 0)
+                | (WRITABLE if events & selectors.EVENT_WRITE else 0),
+            )
             for key, events in self._selector.select(0)
         ]
 

@@ -34,12 +34,12 @@ from redrock.server.connections import Connections
 from redrock.server.control import Control, KeyspaceEvents
 from redrock.server.dispatcher import Dispatcher
 from redrock.server.execution import Execution
-from redrock.server.log import RedisFormatter, set_level, start_logging
+from redrock.server.log import start_logging
 from redrock.server.pause import Pause
 from redrock.server.poller import make_poller
 from redrock.server.propagation import Propagation
 from redrock.server.serving import Serving
-from redrock.server.standins import NoColdRows, NoFollowers, NoLoader, NoMemoryLimit, NoSink, HealthyDisk
+from redrock.server.standins import HealthyDisk, NoColdRows, NoFollowers, NoLoader, NoMemoryLimit, NoSink
 from redrock.server.tasks.cron import Cron
 from redrock.server.tasks.executor import Executor
 from redrock.server.tasks.listeners import BindError, accept_forever, open_tcp, open_unix

@@ -1,7 +1,8 @@
 """The clockwork: `hz` times a second, whatever must happen without a client asking for it.
 
 Active expiry, freeing of flushed tables, idle clients, sampled statistics; other parts add their own tick. A tick is
-synchronous and short; the sleep in between is the only place where it awaits. Source: Redis 7.0.15, server.c, serverCron.
+synchronous and short; the sleep in between is the only place where it awaits.
+Source: Redis 7.0.15, server.c, serverCron.
 """
 
 import logging

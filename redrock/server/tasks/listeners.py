@@ -59,7 +59,9 @@ def open_tcp(addresses: list[str], port: int, backlog: int) -> list[socket.socke
                 continue
             _close(opened)
             reason = os.strerror(error.errno or 0)
-            logger.warning("Warning: Could not create server TCP listening socket %s:%d: bind: %s", address, port, reason)
+            logger.warning(
+                "Warning: Could not create server TCP listening socket %s:%d: bind: %s", address, port, reason
+            )
             raise BindError(f"Failed listening on port {port} (TCP), aborting.") from None
         listener.setblocking(False)
         opened.append(listener)
