@@ -31,7 +31,10 @@ class ReplyGate:
         raise NotImplementedError
 
     def release(self, offset: int) -> None:
-        """What was written up to this offset is as safe as the policy asks: replies may go, soon."""
+        """What was written up to this offset is as safe as the policy asks: replies may go.
+
+        This holds for replies that are held later, too: a pass may end with nothing to wait for. Wake the executor.
+        """
         raise NotImplementedError
 
 
@@ -50,12 +53,13 @@ class AppendTask(PassHook):
         log = self._log
         if log.writer.buffered_bytes():
             log.flush()
-        self._gate.appended(log.writer.appended_offset)
         holds = log.holds_replies()
-        if holds != self._holding:
-            self._holding = holds
-            self._gate.hold(holds)
-        self._release()
+        if holds or self._holding:
+            self._gate.appended(log.writer.appended_offset)
+            self._release()
+            if holds != self._holding:
+                self._holding = holds
+                self._gate.hold(holds)
         if log.wants_fsync() or log.garbage:
             self._wake.set()
 
@@ -63,8 +67,7 @@ class AppendTask(PassHook):
         offset = self._log.release_offset()
         if offset > self._released:
             self._released = offset
-            if self._holding:
-                self._gate.release(offset)
+            self._gate.release(offset)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fsync whenever it is time to, until cancelled."""
@@ -86,7 +89,8 @@ class AppendTask(PassHook):
         # Not to be given up on cancellation: the descriptors must not be closed while the thread uses them.
         error = await trio.to_thread.run_sync(_fsync_all, files, abandon_on_cancel=False)
         log.fsync_ended(offset, error)
-        self._release()
+        if self._holding:
+            self._release()
 
 
 def _fsync_all(files: list[WriteFile]) -> OSError | None:

@@ -445,7 +445,7 @@ def test_a_rewrite_that_cannot_end_keeps_the_old_base(world, memory_disk, operat
 
 
 def test_history_stays_until_the_manifest_is_durable(world, memory_disk):
-    """Redis deletes the files first; were the directory's fsync to fail, a power cut could bring the old manifest back."""
+    """Redis deletes the files first; if the directory's fsync fails, a power cut can bring the old manifest back."""
     log = world.log
     log.append(command(1))
     assert log.begin_rewrite()

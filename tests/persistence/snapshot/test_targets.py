@@ -135,7 +135,7 @@ def fetch(port):
     found = {}
     for dbid in range(16):
         with redis.Redis(port=port, db=dbid) as client:
-            for key in client.keys():
+            for key in client.scan_iter():
                 value = client.get(key) if client.type(key) == b"string" else client.hgetall(key)
                 at = client.pexpiretime(key)
                 found[dbid, key] = (value, None if at == -1 else at)
