@@ -1,0 +1,296 @@
+"""A small server around replication: everything but the sockets, the snapshots' children and the executor."""
+
+import io
+
+import pytest
+
+from persistence.files import ReadFile
+from redrock.clients.client import Client
+from redrock.clients.transport import Transport
+from redrock.commands.server import replication as commands
+from redrock.config.settings import Settings
+from redrock.errors import ReplyError
+from redrock.interfaces import ColdRows, KeyspaceListener
+from redrock.keyspace.keyspace import Keyspace
+from redrock.monitoring.stats import Statistics
+from redrock.resp.encoder import write_error, write_reply
+from redrock.resp.request_parser import RequestParser
+from redrock.util.clock import ManualClock
+from redrock.util.random import RandomSource
+from replication.leader.followers import Waker
+from replication.leader.full_sync import Running, Snapshots
+from replication.protocol.handshake import encode_command
+from replication.service import Replication, ReplicationHost
+
+
+class MemoryTransport(Transport):
+    """Takes ``room`` bytes, keeps them in ``out``; ``broken`` makes the next send fail."""
+
+    def __init__(self):
+        self.out = b""
+        self.room = 1 << 30
+        self.broken = False
+        self.closed = False
+
+    def fileno(self):
+        return id(self)
+
+    def send(self, data):
+        if self.broken or self.closed:
+            raise BrokenPipeError("the connection is gone")
+        sent = min(len(data), self.room)
+        self.room -= sent
+        self.out += data[:sent]
+        return sent
+
+    def take(self):
+        out, self.out = self.out, b""
+        return out
+
+    def close(self):
+        self.closed = True
+
+
+class MemoryFile(ReadFile):
+    def __init__(self, data):
+        self.data = io.BytesIO(data)
+        self.length = len(data)
+        self.closed = False
+
+    def read(self, count):
+        assert not self.closed
+        return self.data.read(count)
+
+    def size(self):
+        return self.length
+
+    def close(self):
+        self.closed = True
+
+
+class FakeSnapshots(Snapshots):
+    """``state`` is what runs; `finish_disk` and `finish_pipe` end it."""
+
+    def __init__(self):
+        self.state = Running.NOTHING
+        self.dump = b"REDIS0010 the dump"
+        self.started = []
+        self.can_start = True
+        self.cancelled = 0
+        self.save_points = False
+        self.files = []
+
+    def running(self):
+        return self.state
+
+    def start_to_disk(self):
+        self.started.append("disk")
+        if self.can_start:
+            self.state = Running.RDB_TO_DISK
+        return self.can_start
+
+    def start_to_followers(self, prefix, suffix):
+        self.started.append("followers")
+        self.prefix, self.suffix = prefix, suffix
+        if self.can_start:
+            self.state = Running.RDB_TO_FOLLOWERS
+        return self.can_start
+
+    def open_dump(self):
+        self.files.append(MemoryFile(self.dump))
+        return self.files[-1]
+
+    def cancel(self):
+        self.cancelled += 1
+
+    def has_save_points(self):
+        return self.save_points
+
+
+class FakeHost(ReplicationHost):
+    """Remembers what it was asked for; a closed client is gone at once, as at the end of a pass."""
+
+    def __init__(self):
+        self.replication = None
+        self.closed = []
+        self.roles = []
+        self.answers = []
+        self.calls = []
+
+    def close_client(self, client):
+        if client not in self.closed:
+            self.closed.append(client)
+            client.close_asap = True
+            self.replication.client_gone(client)
+            client.transport.close()
+
+    def refuse_client(self, client, error):
+        client.transport.send(b"-" + error + b"\r\n")
+        self.close_client(client)
+
+    def answer_blocked(self, client, reply):
+        self.answers.append((client, reply))
+
+    def role_changed(self, follower):
+        self.roles.append("follower" if follower else "leader")
+
+    def link_changed(self):
+        self.calls.append("link_changed")
+
+    def loading_changed(self):
+        self.calls.append("loading_changed")
+
+    def dataset_flushed(self):
+        self.calls.append("dataset_flushed")
+
+    def begin_pass(self):
+        self.calls.append("begin_pass")
+
+    def end_pass(self):
+        self.replication.end_of_pass()
+
+    def wake_executor(self):
+        pass
+
+
+class CountingWaker(Waker):
+    def __init__(self):
+        self.count = 0
+
+    def wake(self):
+        self.count += 1
+
+
+class FakeContext:
+    """As much of a Context as the commands of replication use."""
+
+    def __init__(self, world, client):
+        self.client = client
+        self.settings = world.settings
+        self.replication = world.replication
+        self.now_ms = world.keyspace.now_ms
+        self.deny_blocking = False
+
+
+class World:
+    def __init__(self, seed=1):
+        self.clock = ManualClock()
+        self.settings = Settings(enter_directory=lambda path: None)
+        self.keyspace = Keyspace(16, RandomSource(seed), KeyspaceListener(), ColdRows())
+        self.keyspace.now_ms = self.clock.now_ms()
+        self.stats = Statistics()
+        self.host = FakeHost()
+        self.snapshots = FakeSnapshots()
+        self.replication = Replication(
+            self.settings, self.keyspace, self.stats, RandomSource(seed), self.host, self.snapshots
+        )
+        self.host.replication = self.replication
+        self.ids = 0
+        self.parsers = {}
+
+    # --- time and the stream
+
+    def advance(self, seconds):
+        self.clock.advance_ms(int(seconds * 1000))
+        self.keyspace.now_ms = self.clock.now_ms()
+
+    def tick(self, count=1):
+        """Seconds go by, each with its tick."""
+        for _ in range(count):
+            self.advance(1)
+            self.replication.tick()
+            self.replication.end_of_pass()
+
+    def write(self, *argv):
+        """A command of a client is propagated, as `redrock.server.propagation` does."""
+        feed = self.replication.feed
+        if feed.active:
+            if feed.selected_dbid != 0:
+                feed.append(encode_command(b"SELECT", b"0"))
+                feed.selected_dbid = 0
+            feed.append(encode_command(*argv))
+        self.replication.end_of_pass()
+
+    # --- clients
+
+    def client(self, address=b"127.0.0.1:50000"):
+        self.ids += 1
+        client = Client(self.ids, MemoryTransport(), self.keyspace.databases[0], self.keyspace.now_ms)
+        client.address = address
+        self.parsers[self.ids] = RequestParser()
+        return client
+
+    def run(self, client, *argv):
+        """Run one command; the reply. ReplyError goes through."""
+        return commands.HANDLERS[argv[0].lower()](FakeContext(self, client), list(argv))
+
+    def receive(self, client, data):
+        """As the executor does: requests are parsed and run, replies sent."""
+        parser = self.parsers[client.client_id]
+        parser.feed(data)
+        while (argv := parser.next_request()) is not None:
+            if argv[0].upper() == b"PING":
+                client.output.writer.write(b"+PONG\r\n")
+                continue
+            try:
+                write_reply(client.output.writer, self.run(client, *argv), 2)
+            except ReplyError as error:
+                write_error(client.output.writer, error.text)
+            client.output.send_to(client.transport)
+        if not client.transport.closed:
+            client.output.send_to(client.transport)
+        self.serve_newcomers()
+
+    def serve_newcomers(self):
+        """What the senders do at first."""
+        for follower in self.replication.take_newcomers():
+            self.replication.pump(follower)
+
+    def follower(self, *options, psync=(b"?", b"-1"), **kwargs):
+        """A connection that has sent REPLCONF and PSYNC; returns the follower's record."""
+        client = self.client(**kwargs)
+        self.run(client, b"REPLCONF", b"listening-port", b"6380", b"capa", b"psync2", *options)
+        self.run(client, b"PSYNC", *psync)
+        self.serve_newcomers()
+        return self.replication.followers.of_client(client)
+
+    def online_follower(self, **kwargs):
+        """One that has its dataset, by way of the disk."""
+        diskless = self.settings.repl_diskless_sync
+        self.settings.repl_diskless_sync = False
+        follower = self.follower(**kwargs)
+        self.finish_disk()
+        self.settings.repl_diskless_sync = diskless
+        self.replication.pump(follower)
+        follower.client.transport.take()
+        return follower
+
+    # --- snapshots
+
+    def finish_disk(self, ok=True):
+        self.snapshots.state = Running.NOTHING
+        self.replication.full_sync.disk_ended(ok)
+
+    def finish_pipe(self, ok=True):
+        self.snapshots.state = Running.NOTHING
+        self.replication.full_sync.pipe_ended(ok, self.keyspace.now_ms)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def make_world():
+    return World
+
+
+@pytest.fixture
+def waker():
+    return CountingWaker()
+
+
+@pytest.fixture
+def transport_of():
+    return lambda follower: follower.client.transport
