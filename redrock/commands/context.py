@@ -56,6 +56,10 @@ class ServerControl:
         """Re-read whatever of the settings is kept in faster places."""
         raise NotImplementedError
 
+    def dataset_flushed(self) -> None:
+        """FLUSHALL has emptied every database: a save under way is obsolete, and an empty dataset is saved at once."""
+        raise NotImplementedError
+
     def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
         """SHUTDOWN. Raises ReplyError if it cannot be begun."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast, final
 
 from redrock import errors
-from redrock.commands import client, connection, hash, string, transactions
+from redrock.commands import client, connection, hash, string, string_lcs, transactions
 from redrock.commands.command import (
     ACL_CATEGORY_NAMES,
     FLAG_NAMES,
@@ -21,6 +21,11 @@ from redrock.commands.command import (
     legacy_key_range,
 )
 from redrock.commands.documentation import CommandDocs
+from redrock.commands.generic import dump as generic_dump
+from redrock.commands.generic import expire as generic_expire
+from redrock.commands.generic import keys as generic_keys
+from redrock.commands.generic import object as generic_object
+from redrock.commands.generic import scan as generic_scan
 from redrock.commands.key_specs import (
     BEGIN_INDEX,
     BEGIN_KEYWORD,
@@ -32,15 +37,23 @@ from redrock.commands.key_specs import (
 )
 from redrock.commands.server import command as server_command
 from redrock.commands.server import config as server_config
+from redrock.commands.server import databases as server_databases
 
 # One import and one line in GROUPS per module, in alphabetical order.
 GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
     client.HANDLERS,
     connection.HANDLERS,
+    generic_dump.HANDLERS,
+    generic_expire.HANDLERS,
+    generic_keys.HANDLERS,
+    generic_object.HANDLERS,
+    generic_scan.HANDLERS,
     hash.HANDLERS,
     server_command.HANDLERS,
     server_config.HANDLERS,
+    server_databases.HANDLERS,
     string.HANDLERS,
+    string_lcs.HANDLERS,
     transactions.HANDLERS,
 )
 

@@ -63,6 +63,7 @@ class Control(ServerControl):
         self.execution: Execution | None = None
         self.serving: Serving | None = None
         self.shutdown_cancel: Callable[[], bool] | None = None
+        self.on_dataset_flushed: Callable[[], None] | None = None
         self.pause: Pause | None = None
 
     def run(self, argv: list[bytes]) -> Reply:
@@ -117,6 +118,10 @@ class Control(ServerControl):
 
     def settings_changed(self) -> None:
         self._on_settings_changed()
+
+    def dataset_flushed(self) -> None:
+        if self.on_dataset_flushed is not None:
+            self.on_dataset_flushed()
 
     def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
         self._on_shutdown(save, nosave, now, force)
