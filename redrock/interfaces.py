@@ -44,6 +44,10 @@ class KeyspaceListener:
         """A read looked for a key that is not there (keyspace event ``m``)."""
         raise NotImplementedError
 
+    def key_added(self, dbid: int, key: bytes) -> None:
+        """A key that did not exist now does (keyspace event ``n``)."""
+        raise NotImplementedError
+
     def key_ready(self, dbid: int, key: bytes, value: Value) -> None:
         """A key that did not exist now does: clients may be blocked on it."""
         raise NotImplementedError

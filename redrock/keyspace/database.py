@@ -182,6 +182,8 @@ class Database:
             self.data_bytes += size + key_bytes(key)
             if keyspace.blocked_keys:
                 keyspace.listener.key_ready(self.dbid, key, value)
+            if keyspace.new_events and not keyspace.loading:
+                keyspace.listener.key_added(self.dbid, key)
             return
         previous = cast(Value, old)
         if isinstance(previous, ColdMarker):
@@ -192,6 +194,9 @@ class Database:
         else:
             size -= previous.accounted
             previous.accounted = -1
+            if keyspace.lfu:
+                # How often a key is used does not start again with a new value.
+                value.last_use = keyspace.settled_word(previous.last_use)
         self.data_bytes += size
 
     def remove(self, key: bytes) -> bool:
@@ -244,6 +249,8 @@ class Database:
             value.last_use = keyspace.settled_word(value.last_use)
         if keyspace.blocked_keys:
             keyspace.listener.key_ready(target.dbid, target_key, value)
+        if keyspace.new_events:
+            keyspace.listener.key_added(target.dbid, target_key)
 
     def add_loaded(self, key: bytes, value: Value, expire_at_ms: int) -> bool:
         """Add a key from an RDB. False, and nothing done, if it is there already."""

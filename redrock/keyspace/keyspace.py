@@ -40,6 +40,7 @@ class Keyspace:
         self.expiry_paused = False  # CLIENT PAUSE: nothing may change by itself
         self.may_park = False  # the running command can be put off until its cold values are here
         self.miss_events = False  # notify-keyspace-events has m
+        self.new_events = False  # notify-keyspace-events has n
         self.blocked_keys = False  # some client waits for a key to appear
         # Changes since the last save, as Redis counts them.
         self.dirty: i64 = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from redrock import errors
 from redrock.clients.client import IS_MONITOR, Client
 from redrock.commands.context import Context, ServerControl
-from redrock.interfaces import NOTIFY_EVICTED, NOTIFY_EXPIRED, NOTIFY_KEY_MISS, KeyspaceListener
+from redrock.interfaces import NOTIFY_EVICTED, NOTIFY_EXPIRED, NOTIFY_KEY_MISS, NOTIFY_NEW, KeyspaceListener
 from redrock.resp.reply import ErrorReply, Reply
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class KeyspaceEvents(KeyspaceListener):
         if observers.watching:
             observers.key_changed(dbid, key)
         observers.key_event(event_class, event, dbid, key)
+
+    def key_added(self, dbid: int, key: bytes) -> None:
+        assert self._ctx is not None
+        self._ctx.observers.key_event(NOTIFY_NEW, b"new", dbid, key)
 
     def key_missed(self, dbid: int, key: bytes) -> None:
         assert self._ctx is not None
