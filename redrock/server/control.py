@@ -67,7 +67,6 @@ class Control(ServerControl):
         self.execution: Execution | None = None
         self.serving: Serving | None = None
         self.shutdown_cancel: Callable[[], bool] | None = None
-        self.on_dataset_flushed: Callable[[], None] | None = None
         self.pause: Pause | None = None
 
     def run(self, argv: list[bytes]) -> Reply:
@@ -124,8 +123,11 @@ class Control(ServerControl):
         self._on_settings_changed()
 
     def dataset_flushed(self) -> None:
-        if self.on_dataset_flushed is not None:
-            self.on_dataset_flushed()
+        assert self.execution is not None
+        ctx = self.execution.ctx
+        ctx.persistence.kill_rdb_child()
+        if ctx.settings.save:
+            ctx.persistence.save()
 
     def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
         self._on_shutdown(save, nosave, now, force)
