@@ -82,13 +82,13 @@ class AppendOnlyLog(StreamSink):
             raise FatalError("the AOF manifest cannot be read") from error
         try:
             self.manifest = parse_manifest(data)
-        except ManifestError as error:
+        except ManifestError as invalid:
             logger.warning("\n*** FATAL AOF MANIFEST FILE ERROR ***\n")
-            if error.line is not None:
-                logger.warning("Reading the manifest file, at line %d\n", error.line_number)
-                logger.warning(">>> '%s'\n", os.fsdecode(error.line))
-            logger.warning("%s\n", error.reason)
-            raise FatalError("the AOF manifest is invalid") from error
+            if invalid.line is not None:
+                logger.warning("Reading the manifest file, at line %d\n", invalid.line_number)
+                logger.warning(">>> '%s'\n", os.fsdecode(invalid.line))
+            logger.warning("%s\n", invalid.reason)
+            raise FatalError("the AOF manifest is invalid") from invalid
 
     def upgrade_old_style(self) -> None:
         """Before Redis 7 a log was a single file: make such a file the base, if there is nothing newer."""

@@ -60,7 +60,11 @@ class LoadObserver:
         """A leader has left out a key whose time is over: followers that resume from before must be told."""
 
     def key_added(self, database: Database, key: bytes) -> None:
-        """A key is in the keyspace: if memory is short, its value may be spilled at once."""
+        """A key is in the keyspace."""
+
+    def must_wait(self) -> bool:
+        """Whether the load has to pause for a moment: memory is short, and values are on their way to the disk."""
+        return False
 
 
 def load_limits(settings: SettingValues) -> LoadLimits:
@@ -269,8 +273,8 @@ class RdbFileLoad(DatasetLoad):
                         return True
                 if time.monotonic_ns() >= deadline_ns:
                     return False
-        except CorruptionError as error:
-            raise report_broken_rdb(error) from error
+        except CorruptionError as corruption:
+            raise report_broken_rdb(corruption) from corruption
         except OSError as error:
             logger.warning("Fatal error loading the DB: %s. Exiting.", reason(error))
             raise FatalError("the RDB file cannot be read") from error

@@ -34,8 +34,14 @@ COMPILED: tuple[str, ...] = (
     "redrock/server/execution.py",
     "redrock/server/dispatcher.py",
     "redrock/server/serving.py",
+    "persistence/aof/*.py",
+    "persistence/append_only.py",
+    "persistence/files.py",
+    "persistence/loader.py",
     "persistence/rdb/*.py",
     "persistence/rdb/values/*.py",
+    "persistence/snapshot/engine.py",
+    "persistence/status.py",
 )
 
 

@@ -16,7 +16,8 @@ from persistence.snapshot.engine import (
     SnapshotWriter,
     debug_delay,
 )
-from redrock.cold.snapshot_reader import SnapshotError
+from persistence.snapshot.fork import Reporter
+from redrock.cold.snapshot_reader import SnapshotError, SnapshotReader
 from redrock.datatypes.hash import HashValue
 from redrock.datatypes.string import StringValue
 from redrock.datatypes.value import TYPE_HASH, TYPE_STRING, ColdMarker
@@ -31,7 +32,7 @@ class Sink(SnapshotSink):
         self.pieces.append(data)
 
 
-class ColdStandIn:
+class ColdStandIn(SnapshotReader):
     """Rows as `SnapshotReader` gives them."""
 
     def __init__(self, rows):
@@ -176,8 +177,11 @@ def replay(data, executor):
 
 
 def test_progress_is_reported(make_world, memory_disk):
-    class Reporter:
+    class Counter(Reporter):
         calls = []
+
+        def __init__(self):
+            pass
 
         def progress(self, keys, written_bytes):
             self.calls.append(keys)
@@ -185,8 +189,8 @@ def test_progress_is_reported(make_world, memory_disk):
     world = make_world(memory_disk)
     for i in range(3000):
         world.set(b"%d" % i, b"v")
-    write(world, reporter=Reporter())
-    assert Reporter.calls == [1024, 2048]
+    write(world, reporter=Counter())
+    assert Counter.calls == [1024, 2048]
 
 
 def test_a_failing_sink_ends_it(make_world, memory_disk):

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from persistence.rdb.writer import ReplicationInfo
+from persistence.snapshot.fork import Reporter
 from persistence.snapshot.targets import (
     Dataset,
     DescriptorSink,
@@ -145,7 +146,10 @@ def fetch(port):
 def test_pipe_with_prefix_and_suffix(make_world, memory_disk):
     world = make_world(memory_disk).fill()
 
-    class Reporter:
+    class Noted(Reporter):
+        def __init__(self):
+            pass
+
         def progress(self, keys, written_bytes):
             pass
 
@@ -154,7 +158,7 @@ def test_pipe_with_prefix_and_suffix(make_world, memory_disk):
 
     read_fd, write_fd = os.pipe()
     reader = os.dup(read_fd)
-    reporter = Reporter()
+    reporter = Noted()
     assert PipeWork(dataset_of(world), read_fd, write_fd, b"$EOF:", b"END").run(reporter)
     data = os.read(reader, 1 << 16)
     os.close(reader)
