@@ -14,8 +14,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import hypothesis
 import pytest
@@ -218,7 +219,14 @@ class ServerProcess:
             time.sleep(0.02)
 
 
-def _starter(node: pytest.Item | pytest.Collector, folder: Path, kind: str) -> Iterator[Callable[..., ServerProcess]]:
+class StartServer(Protocol):
+    """What the fixtures `start_redrock` and `start_redis` give."""
+
+    def __call__(self, *options: str, wait: bool = True) -> ServerProcess:
+        """Start one with these options; ``wait``: until it serves."""
+
+
+def _starter(node: pytest.Item | pytest.Collector, folder: Path, kind: str) -> Iterator[StartServer]:
     started: list[ServerProcess] = []
     node.stash.setdefault(_STARTED, [])
 
@@ -240,13 +248,13 @@ def _starter(node: pytest.Item | pytest.Collector, folder: Path, kind: str) -> I
 
 
 @pytest.fixture
-def start_redrock(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
+def start_redrock(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartServer]:
     """Start servers of ours: `start_redrock("--maxclients", "3")`; they end with the test."""
     yield from _starter(request.node, tmp_path, "redrock")
 
 
 @pytest.fixture
-def start_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
+def start_redis(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartServer]:
     """Start real redis-servers in the same way."""
     yield from _starter(request.node, tmp_path, "redis")
 
@@ -265,16 +273,14 @@ def redrock_server(module_redrock: ServerProcess) -> ServerProcess:
     return module_redrock
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show the logs of the servers that a failed test used."""
-    outcome: pytest.CallInfo[None] | object = yield
-    report = outcome.get_result()  # type: ignore[attr-defined,union-attr]
-    if not report.failed:
-        return
-    node: pytest.Item | pytest.Collector | None = item
+    report = yield
+    node: pytest.Item | pytest.Collector | None = item if report.failed else None
     while node is not None:
         for server in node.stash.get(_STARTED, []):
             title = f"log of {server.kind} {server.folder.name} (port {server.port}, pid {server.pid})"
             report.sections.append((title, server.log[-6000:]))
         node = node.parent
+    return report

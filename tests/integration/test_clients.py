@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +16,7 @@ from redrock.resp.encoder import encode_command
 from redrock.resp.reply import ErrorReply
 
 if TYPE_CHECKING:
-    from tests.conftest import ServerProcess
-
-    Start = Callable[..., ServerProcess]
+    from tests.conftest import ServerProcess, StartServer
 
 
 def run_tool(name: str, server: ServerProcess, *words: str, stdin: bytes = b"") -> bytes:
@@ -60,13 +57,13 @@ class TestRedisPy:
     def test_a_transaction_with_watch(self, redrock_server: ServerProcess, protocol: int) -> None:
         client = redrock_server.client(protocol)
         with client.pipeline() as pipe:
-            pipe.watch("k")
+            pipe.watch("k")  # type: ignore[no-untyped-call]
             pipe.multi()
             pipe.set("k", "1")
             pipe.incr("k")
             assert pipe.execute() == [True, 2]
         with client.pipeline() as pipe:
-            pipe.watch("k")
+            pipe.watch("k")  # type: ignore[no-untyped-call]
             client.set("k", "other")
             pipe.multi()
             pipe.get("k")
@@ -174,7 +171,7 @@ class TestSlowReaders:
                 received += len(piece)
             assert received == wanted
 
-    def test_over_the_output_limit_it_is_closed(self, start_redrock: Start) -> None:
+    def test_over_the_output_limit_it_is_closed(self, start_redrock: StartServer) -> None:
         server = start_redrock("--client-output-buffer-limit", "normal 10mb 0 0")
         server.command("SET", "big", b"x" * 1_000_000)
         with server.connect() as slow:

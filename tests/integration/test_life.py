@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,11 @@ import pytest
 from redrock.resp.reply import ErrorReply
 
 if TYPE_CHECKING:
-    from tests.conftest import ServerProcess
-
-    Start = Callable[..., ServerProcess]
+    from tests.conftest import StartServer
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_exit_code_0(start_redrock: Start, number: int) -> None:
+def test_a_signal_ends_it_with_exit_code_0(start_redrock: StartServer, number: int) -> None:
     server = start_redrock()
     os.kill(server.pid, number)
     assert server.wait_ended() == 0
@@ -29,14 +26,14 @@ def test_a_signal_ends_it_with_exit_code_0(start_redrock: Start, number: int) ->
     assert "bye bye..." in server.log
 
 
-def test_sighup_is_ignored(start_redrock: Start) -> None:
+def test_sighup_is_ignored(start_redrock: StartServer) -> None:
     server = start_redrock()
     os.kill(server.pid, signal.SIGHUP)
     server.command("PING")
     assert server.process.poll() is None
 
 
-def test_no_process_is_left_behind(start_redrock: Start, tmp_path: Path) -> None:
+def test_no_process_is_left_behind(start_redrock: StartServer, tmp_path: Path) -> None:
     server = start_redrock("--maxrockmem", "100mb", "--rockdir", str(tmp_path / "rock"))
     server.command("SET", "k", "v" * 1000)
     group = server.pid
@@ -45,13 +42,13 @@ def test_no_process_is_left_behind(start_redrock: Start, tmp_path: Path) -> None
         os.killpg(group, 0)
 
 
-def test_the_log_begins_and_becomes_ready_as_redis_does(start_redrock: Start) -> None:
+def test_the_log_begins_and_becomes_ready_as_redis_does(start_redrock: StartServer) -> None:
     server = start_redrock("--always-show-logo", "yes")
     assert f" PID: {server.pid}\n" in server.log
     server.wait_until(lambda: "Ready to accept connections" in server.log)
 
 
-def test_a_config_file_counts_and_options_come_after_it(start_redrock: Start, tmp_path: Path) -> None:
+def test_a_config_file_counts_and_options_come_after_it(start_redrock: StartServer, tmp_path: Path) -> None:
     included = tmp_path / "more.conf"
     included.write_text("databases 3\n")
     file = tmp_path / "redrock.conf"
@@ -81,14 +78,14 @@ def test_the_configuration_may_come_from_standard_input(tmp_path: Path) -> None:
     assert b"no-such-directive" in done.stderr
 
 
-def test_a_port_in_use_is_an_error_that_names_it(start_redrock: Start) -> None:
+def test_a_port_in_use_is_an_error_that_names_it(start_redrock: StartServer) -> None:
     first = start_redrock()
     second = start_redrock("--port", str(first.port), wait=False)
     assert second.wait_ended() == 1
     assert f"Failed listening on port {first.port} (TCP), aborting." in second.log
 
 
-def test_the_pid_file_is_there_while_it_runs(start_redrock: Start, tmp_path: Path) -> None:
+def test_the_pid_file_is_there_while_it_runs(start_redrock: StartServer, tmp_path: Path) -> None:
     path = tmp_path / "redrock.pid"
     server = start_redrock("--pidfile", str(path))
     server.wait_until(path.exists)
@@ -97,7 +94,7 @@ def test_the_pid_file_is_there_while_it_runs(start_redrock: Start, tmp_path: Pat
     assert not path.exists()
 
 
-def test_it_becomes_a_daemon(start_redrock: Start, tmp_path: Path) -> None:
+def test_it_becomes_a_daemon(start_redrock: StartServer, tmp_path: Path) -> None:
     pidfile = tmp_path / "pid"
     server = start_redrock(
         "--daemonize", "yes", "--pidfile", str(pidfile), "--logfile", str(tmp_path / "daemon.log"), wait=False

@@ -7,7 +7,6 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,7 @@ import pytest
 from redrock.resp.reply import ErrorReply
 
 if TYPE_CHECKING:
-    from tests.conftest import ServerProcess
-
-    Start = Callable[..., ServerProcess]
+    from tests.conftest import StartServer
 
 
 def has_ipv6() -> bool:
@@ -44,7 +41,7 @@ def own_address() -> str:
     return ""
 
 
-def test_several_addresses(start_redrock: Start) -> None:
+def test_several_addresses(start_redrock: StartServer) -> None:
     server = start_redrock("--bind", "127.0.0.1", "127.0.0.2", "-192.0.2.77")
     assert ask(("127.0.0.1", server.port)) == b"+PONG\r\n"
     assert ask(("127.0.0.2", server.port)) == b"+PONG\r\n"
@@ -53,14 +50,14 @@ def test_several_addresses(start_redrock: Start) -> None:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
-def test_ipv6(start_redrock: Start) -> None:
+def test_ipv6(start_redrock: StartServer) -> None:
     server = start_redrock("--bind", "127.0.0.1", "::1")
     assert ask(("::1", server.port)) == b"+PONG\r\n"
     listed = ask(("::1", server.port), b"CLIENT LIST\r\n")
     assert b" addr=[::1]:" in listed
 
 
-def test_unix_socket_only(start_redrock: Start, tmp_path: Path) -> None:
+def test_unix_socket_only(start_redrock: StartServer, tmp_path: Path) -> None:
     path = tmp_path / "own.sock"
     server = start_redrock("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
@@ -72,7 +69,7 @@ def test_unix_socket_only(start_redrock: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not own_address(), reason="this machine has loopback only")
-def test_protected_mode_refuses_strangers(start_redrock: Start) -> None:
+def test_protected_mode_refuses_strangers(start_redrock: StartServer) -> None:
     server = start_redrock("--bind", "*")
     stranger = (own_address(), server.port)
     assert ask(stranger).startswith(b"-DENIED Redis is running in protected mode because protected mode is enabled")
@@ -81,7 +78,7 @@ def test_protected_mode_refuses_strangers(start_redrock: Start) -> None:
     assert ask(stranger) == b"+PONG\r\n"
 
 
-def test_requirepass(start_redrock: Start) -> None:
+def test_requirepass(start_redrock: StartServer) -> None:
     server = start_redrock("--requirepass", "foobar")
     address = ("127.0.0.1", server.port)
     assert ask(address) == b"-NOAUTH Authentication required.\r\n"
@@ -90,14 +87,14 @@ def test_requirepass(start_redrock: Start) -> None:
     assert ask(address, b"HELLO 2 AUTH default foobar\r\n").startswith(b"*14\r\n$6\r\nserver\r\n")
 
 
-def test_before_auth_the_limits_are_tighter(start_redrock: Start) -> None:
+def test_before_auth_the_limits_are_tighter(start_redrock: StartServer) -> None:
     server = start_redrock("--requirepass", "foobar")
     address = ("127.0.0.1", server.port)
     assert ask(address, b"*11\r\n") == b"-ERR Protocol error: unauthenticated multibulk length\r\n"
     assert ask(address, b"*2\r\n$20000\r\n") == b"-ERR Protocol error: unauthenticated bulk length\r\n"
 
 
-def test_maxclients(start_redrock: Start) -> None:
+def test_maxclients(start_redrock: StartServer) -> None:
     server = start_redrock("--maxclients", "3")
     address = ("127.0.0.1", server.port)
     held = [socket.create_connection(address, 10) for _ in range(3)]
@@ -117,7 +114,7 @@ def test_maxclients(start_redrock: Start) -> None:
             connection.close()
 
 
-def test_idle_clients_are_closed_after_the_timeout(start_redrock: Start) -> None:
+def test_idle_clients_are_closed_after_the_timeout(start_redrock: StartServer) -> None:
     server = start_redrock("--timeout", "1")
     with server.connect() as idle:
         idle.sendall(b"PING\r\n")
@@ -127,7 +124,7 @@ def test_idle_clients_are_closed_after_the_timeout(start_redrock: Start) -> None
         assert time.monotonic() - started < 10
 
 
-def test_a_change_of_port_at_run_time(start_redrock: Start) -> None:
+def test_a_change_of_port_at_run_time(start_redrock: StartServer) -> None:
     server = start_redrock()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
