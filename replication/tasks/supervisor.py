@@ -50,11 +50,12 @@ class ReplicationSupervisor(Waker):
                 if pipe_fd >= 0:
                     nursery.start_soon(PipeReader(replication, self._snapshots, pipe_fd).run)
                 if replication.role.generation != generation:
-                    generation = replication.role.generation
                     await link.end()
+                    # Only now: the role may have changed again while the old link was ending.
+                    generation = replication.role.generation
                     if replication.role.is_follower:
                         link = _LinkScope()
-                        nursery.start_soon(link.run, self._make_link())
+                        link.start(nursery, self._make_link())
                 await self._event.wait()
 
 
@@ -65,13 +66,17 @@ class _LinkScope:
         self._scope: Final = trio.CancelScope()
         self._over: trio.Event | None = None
 
-    async def run(self, link: Link) -> None:
+    def start(self, nursery: trio.Nursery, link: Link) -> None:
+        """Run the link in its owner's nursery."""
         self._over = trio.Event()
+        nursery.start_soon(self._run, link, self._over)
+
+    async def _run(self, link: Link, over: trio.Event) -> None:
         try:
             with self._scope:
                 await link.run()
         finally:
-            self._over.set()
+            over.set()
 
     async def end(self) -> None:
         """Cancel, and wait until nothing of it is left."""

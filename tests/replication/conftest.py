@@ -4,11 +4,14 @@ import io
 
 import pytest
 
-from persistence.files import ReadFile
+from persistence.files import ReadFile, RealDisk
+from persistence.rdb.writer import RdbWriter, ReplicationInfo, standard_aux
+from persistence.service import Persistence, SnapshotFacts
 from redrock.clients.client import Client
 from redrock.clients.transport import Transport
 from redrock.commands.server import replication as commands
 from redrock.config.settings import Settings
+from redrock.datatypes.string import StringValue
 from redrock.errors import ReplyError
 from redrock.interfaces import ColdRows, KeyspaceListener
 from redrock.keyspace.keyspace import Keyspace
@@ -172,11 +175,16 @@ class FakeContext:
         self.deny_blocking = False
 
 
+class NoRows(ColdRows):
+    def drop_store(self, store_id):
+        pass
+
+
 class World:
     def __init__(self, seed=1):
         self.clock = ManualClock()
         self.settings = Settings(enter_directory=lambda path: None)
-        self.keyspace = Keyspace(16, RandomSource(seed), KeyspaceListener(), ColdRows())
+        self.keyspace = Keyspace(16, RandomSource(seed), KeyspaceListener(), NoRows())
         self.keyspace.now_ms = self.clock.now_ms()
         self.stats = Statistics()
         self.host = FakeHost()
@@ -294,3 +302,43 @@ def waker():
 @pytest.fixture
 def transport_of():
     return lambda follower: follower.client.transport
+
+
+# --- datasets
+
+
+class Facts(SnapshotFacts):
+    def replication_info(self):
+        return None
+
+    def open_cold_snapshot(self):
+        return None
+
+    def used_memory(self):
+        return 0
+
+    def in_transaction(self):
+        return False
+
+
+@pytest.fixture
+def persistence(world, tmp_path, monkeypatch):
+    """A Persistence whose files are in a directory of their own."""
+    monkeypatch.chdir(tmp_path)
+    return Persistence(world.keyspace, world.settings, world.clock, RealDisk(), Facts())
+
+
+@pytest.fixture
+def make_rdb():
+    """make_rdb(pairs, stream_db) -> an RDB with these strings in database 0, as a leader sends it."""
+
+    def make(pairs, stream_db=0):
+        writer = RdbWriter(True, True)
+        writer.header(standard_aux(b"7.0.15", 0, 0, ReplicationInfo(stream_db, b"1" * 40, 0), False))
+        writer.select_db(0, len(pairs), 0)
+        for key, value in pairs.items():
+            writer.key(key, StringValue(value), -1, -1, -1)
+        writer.finish()
+        return writer.take_output()
+
+    return make
