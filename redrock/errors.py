@@ -359,3 +359,8 @@ SAVE_FAILED: Final = b"ERR"
 def misconf_aof(reason: str) -> bytes:
     """``reason`` is what the system said about the last write or fsync."""
     return b"MISCONF Errors writing to the AOF file: %b" % reason.encode()
+
+
+# --- Shutdown
+
+SHUTDOWN_FAILED: Final = b"ERR Errors trying to SHUTDOWN. Check logs."

@@ -24,6 +24,8 @@ logger: Final = logging.getLogger("redrock.persistence")
 
 # How long clients wait at most while a slice runs.
 _SLICE_NS: Final = 5_000_000
+# How long to wait for the cold tier before looking again whether it has caught up.
+_BRAKE_SECONDS: Final = 0.002
 
 
 class LoadedDataset:
@@ -119,5 +121,7 @@ class LoadTask:
         try:
             while not load.step(time.monotonic_ns() + _SLICE_NS):
                 await trio.lowlevel.checkpoint()
+                while self._observer.must_wait():
+                    await trio.sleep(_BRAKE_SECONDS)
         finally:
             load.close()

@@ -5,7 +5,18 @@ Ids are never given twice. Iteration copies, since closing a client changes the 
 
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from redrock.clients.client import Client
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class ClientObserver:
+    """Wants to know when a connection ends."""
+
+    def client_gone(self, client: Client) -> None:
+        """Called just before the connection is closed."""
+        raise NotImplementedError
 
 
 class ClientRegistry:

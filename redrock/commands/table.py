@@ -38,6 +38,8 @@ from redrock.commands.key_specs import (
 from redrock.commands.server import command as server_command
 from redrock.commands.server import config as server_config
 from redrock.commands.server import databases as server_databases
+from redrock.commands.server import persistence as server_persistence
+from redrock.commands.server import replication as server_replication
 
 # One import and one line in GROUPS per module, in alphabetical order.
 GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
@@ -52,6 +54,8 @@ GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
     server_command.HANDLERS,
     server_config.HANDLERS,
     server_databases.HANDLERS,
+    server_persistence.HANDLERS,
+    server_replication.HANDLERS,
     string.HANDLERS,
     string_lcs.HANDLERS,
     transactions.HANDLERS,

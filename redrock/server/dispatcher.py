@@ -44,7 +44,7 @@ from redrock.commands.command import (
 )
 from redrock.commands.table import CommandTable
 from redrock.datatypes.value import ColdMarker
-from redrock.interfaces import ColdLoader, DiskHealth, FollowerHealth, MemoryGate, StreamSink
+from redrock.interfaces import ColdLoader, DiskHealth, FollowerHealth, MemoryGate
 from redrock.keyspace.database import ColdRead
 from redrock.resp.encoder import write_error, write_reply
 from redrock.resp.reply import QUEUED, ErrorReply, Reply
@@ -82,11 +82,6 @@ class Dispatcher:
         table: CommandTable,
         settings: Settings,
         blocked: BlockedClients,
-        loader: ColdLoader,
-        memory: MemoryGate,
-        disk: DiskHealth,
-        followers: FollowerHealth,
-        backlog: StreamSink,
     ) -> None:
         self._execution: Final = execution
         self._table: Final = table
@@ -94,15 +89,23 @@ class Dispatcher:
         self._stats: Final = execution.ctx.stats
         self._keyspace: Final = execution.ctx.keyspace
         self._blocked: Final = blocked
-        self._loader: Final = loader
-        self._memory: Final = memory
-        self._disk: Final = disk
-        self._followers: Final = followers
+        # Set by `attach`: they are built later than this, since they need what serves clients.
+        self._loader = ColdLoader()
+        self._memory = MemoryGate()
+        self._disk = DiskHealth()
+        self._followers = FollowerHealth()
         self.gate: i64 = 0
         self.cold_tier = False  # there may be cold values
         self.read_only_follower = False
         self.exec_command: Final = table.by_name(b"exec")
         self.postponed: Final[list[Client]] = []
+
+    def attach(self, loader: ColdLoader, memory: MemoryGate, disk: DiskHealth, followers: FollowerHealth) -> None:
+        """The parts that admission asks."""
+        self._loader = loader
+        self._memory = memory
+        self._disk = disk
+        self._followers = followers
 
     def context(self) -> Context:
         return self._execution.ctx

@@ -22,11 +22,12 @@ from redrock.clients.client import Client
 from redrock.commands.command import ADMIN, SKIP_MONITOR, SKIP_SLOWLOG, Command
 from redrock.commands.context import Context
 from redrock.errors import ReplyError
-from redrock.interfaces import StreamSink
 from redrock.keyspace.database import ColdRead
+from redrock.monitoring.latency_histogram import LatencyHistogram
 from redrock.monitoring.monitor import Monitors
 from redrock.resp.reply import ErrorReply, Reply
 from redrock.server.propagation import Propagation
+from replication.identity import ReplicationIdentity
 
 logger: Final = logging.getLogger("redrock")
 
@@ -39,15 +40,16 @@ class DatasetInDoubt(BaseException):
 class Execution:
     """Calls handlers on behalf of the dispatcher, EXEC and scripts. ``depth`` is how many calls are nested."""
 
-    def __init__(self, ctx: Context, propagation: Propagation, aof: StreamSink, monitors: Monitors) -> None:
+    def __init__(self, ctx: Context, propagation: Propagation, monitors: Monitors) -> None:
         self.ctx: Final = ctx
         self._keyspace: Final = ctx.keyspace
         self._stats: Final = ctx.stats
         self._slowlog: Final = ctx.slowlog
         self._propagation: Final = propagation
-        self._aof: Final = aof
         self.monitors: Final = monitors
         self.depth = 0
+        self.identity: ReplicationIdentity | None = None  # whose offset tells WAIT what a client has written
+        self.track_latency = True  # latency-tracking
         self.hold_replies = False  # appendfsync always: replies to writers wait for the disk
         self._incidents = 0
 
@@ -87,6 +89,12 @@ class Execution:
             keyspace.settle()
         command.calls += 1
         command.microseconds += duration_us
+        if self.track_latency:
+            latency = command.latency
+            if latency is None:
+                latency = LatencyHistogram()
+                command.latency = latency
+            latency.record(duration_us)
         self._stats.total_commands_processed += 1
         slowlog = self._slowlog
         if duration_us >= slowlog.threshold_us >= 0 and not command.flags & SKIP_SLOWLOG:
@@ -117,6 +125,9 @@ class Execution:
             propagation.add(dbid, argv if rewritten is None else rewritten)
         if self.depth == 1:
             propagation.flush()
+            identity = self.identity
+            if identity is not None:
+                client.write_offset = identity.master_repl_offset
             if self.hold_replies:
                 client.held = True
 

@@ -15,7 +15,6 @@ WRITABLE: Final = 4  # select.EPOLLOUT
 BROKEN: Final = 8 | 16  # select.EPOLLERR | select.EPOLLHUP
 
 
-
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Poller:
     """Level-triggered readiness. Events are (descriptor, mask of READABLE, WRITABLE, BROKEN)."""

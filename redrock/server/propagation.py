@@ -16,15 +16,20 @@ _EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
 
 @final
 class Propagation:
-    def __init__(self, aof: StreamSink, backlog: StreamSink) -> None:
-        self._aof: Final = aof
-        self._backlog: Final = backlog
+    def __init__(self) -> None:
+        self._sinks: list[StreamSink] = []
         self._pending: list[tuple[int, list[bytes]]] = []
+
+    def attach(self, sinks: list[StreamSink]) -> None:
+        """The AOF and the backlog: built later than this, since they need parts that propagate."""
+        self._sinks = sinks
 
     def add(self, dbid: int, argv: list[bytes]) -> None:
         """One more command of the present unit."""
-        if self._aof.active or self._backlog.active:
-            self._pending.append((dbid, argv))
+        for sink in self._sinks:
+            if sink.active:
+                self._pending.append((dbid, argv))
+                return
 
     def flush(self) -> None:
         """The outermost command is over: send what has been collected."""
@@ -32,7 +37,7 @@ class Propagation:
         if not pending:
             return
         encoded = [encode_command(argv) for _, argv in pending]
-        for sink in (self._aof, self._backlog):
+        for sink in self._sinks:
             if not sink.active:
                 continue
             if len(pending) == 1:

@@ -23,7 +23,7 @@ from redrock.clients.client import (
     Client,
 )
 from redrock.clients.output import OutputLimit
-from redrock.clients.registry import ClientRegistry
+from redrock.clients.registry import ClientObserver, ClientRegistry
 from redrock.clients.transport import WouldBlock
 from redrock.errors import ProtocolError
 from redrock.interfaces import ClientResumer, PassHook
@@ -75,7 +75,9 @@ class Serving(ClientResumer):
         self._resumed: Final[list[Client]] = []
         self._held: list[Client] = []
         self._hooks: Final[list[PassHook]] = []
+        self._observers: Final[list[ClientObserver]] = []
         self.appended_offset: i64 = 0  # of the AOF, after its flush; set by the AOF's hook
+        self._safe_offset: i64 = 0  # how far the AOF is safe
         self.throttled = False  # the cold tier cannot keep up: requests are read later
         self._limits: Final[list[OutputLimit]] = [OutputLimit(0, 0, 0), OutputLimit(0, 0, 0), OutputLimit(0, 0, 0)]
         self._query_bytes_max: i64 = 1 << 30
@@ -83,6 +85,10 @@ class Serving(ClientResumer):
     def add_hook(self, hook: PassHook) -> None:
         """Called in the order of adding, at the end of every pass."""
         self._hooks.append(hook)
+
+    def add_observer(self, observer: ClientObserver) -> None:
+        """Told of every connection that ends."""
+        self._observers.append(observer)
 
     def settings_changed(self) -> None:
         """Take over what is read at every pass."""
@@ -129,6 +135,11 @@ class Serving(ClientResumer):
         self._dispatcher.flush_effects()
         for hook in self._hooks:
             hook.end_of_pass()
+        self._send_all()
+        if self._to_close:
+            self._close_all()
+
+    def _send_all(self) -> None:
         if self._to_send:
             sending = self._to_send.copy()
             self._to_send.clear()
@@ -136,15 +147,21 @@ class Serving(ClientResumer):
                 client.in_send_list = False
                 if client.held:
                     client.held = False
-                    client.held_offset = self.appended_offset
-                    self._held.append(client)
+                    if self.appended_offset > self._safe_offset:
+                        client.held_offset = self.appended_offset
+                        self._held.append(client)
+                        continue
+                    client.held_offset = 0
+                    if not client.close_asap:
+                        self._send(client)
                 elif client.held_offset == 0 and not client.close_asap:
                     self._send(client)
-        if self._to_close:
-            self._close_all()
 
     def release_held(self, fsynced_offset: int) -> None:
         """The AOF is safe up to this offset: replies to writes before it may go."""
+        self._safe_offset = fsynced_offset
+        if not self._held:
+            return
         kept: list[Client] = []
         for client in self._held:
             if client.held_offset <= fsynced_offset:
@@ -341,6 +358,8 @@ class Serving(ClientResumer):
             if waiter is not None:
                 waiter.cancelled(client)
             self._dispatcher.client_gone(client)
+            for observer in self._observers:
+                observer.client_gone(client)
             if client in self._held:
                 self._held.remove(client)
             client.output.clear()

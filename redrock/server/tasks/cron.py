@@ -61,6 +61,7 @@ class Cron:
         """One tick; effects of expiry go to followers and the AOF before it returns."""
         self._count += 1
         self._serving.begin_pass()
+        self._keyspace.lfu_clock.tick(self._keyspace.now_ms)
         self._expiry.cycle(hz, self._settings.active_expire_effort)
         self._free_discarded()
         if self._count % max(1, hz // 10) == 0:

@@ -1,0 +1,89 @@
+"""Parts under the names by which other parts know them: small objects that only pass a call on.
+
+They are objects of their own because the interfaces are compiled classes, which allow one base class only.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Final
+
+from persistence.loader import LoadObserver
+from persistence.tasks.append import ReplyGate
+from redrock.clients.client import Client
+from redrock.clients.registry import ClientObserver
+from redrock.interfaces import PassHook
+from redrock.keyspace.spilling import Spilling
+from redrock.server.execution import Execution
+from redrock.server.leader_client import LeaderClient
+from redrock.server.serving import Serving
+from replication.service import Replication
+
+
+class Replies(ReplyGate):
+    """Replies to writes, held back until the append-only log is safe."""
+
+    def __init__(self, execution: Execution, serving: Serving, wake_executor: Callable[[], None]) -> None:
+        self._execution: Final = execution
+        self._serving: Final = serving
+        self._wake_executor: Final = wake_executor
+
+    def hold(self, on: bool) -> None:
+        self._execution.hold_replies = on
+
+    def appended(self, offset: int) -> None:
+        self._serving.appended_offset = offset
+
+    def release(self, offset: int) -> None:
+        self._serving.release_held(offset)
+        self._wake_executor()
+
+
+class LoadBrake(LoadObserver):
+    """Makes a load wait while the cold tier cannot take values as fast as they come."""
+
+    def __init__(self, spilling: Spilling) -> None:
+        self._spilling: Final = spilling
+
+    def must_wait(self) -> bool:
+        self._spilling.end_of_pass()
+        return self._spilling.must_throttle()
+
+
+class ReplicationClients(ClientObserver):
+    """A follower's connection that ends is no follower any more."""
+
+    def __init__(self, replication: Replication) -> None:
+        self._replication: Final = replication
+
+    def client_gone(self, client: Client) -> None:
+        self._replication.client_gone(client)
+
+
+class LeaderPass(PassHook):
+    """The leader's commands may have waited for cold values that this pass has brought."""
+
+    def __init__(self, leader: LeaderClient) -> None:
+        self._leader: Final = leader
+
+    def end_of_pass(self) -> None:
+        self._leader.resumed()
+
+
+class Throttle(PassHook):
+    """Writers faster than the cold tier's disk are read a little later, rather than memory overshooting its limit."""
+
+    def __init__(self, spilling: Spilling, serving: Serving) -> None:
+        self._spilling: Final = spilling
+        self._serving: Final = serving
+
+    def end_of_pass(self) -> None:
+        self._serving.throttled = self._spilling.must_throttle()
+
+
+def process_limit_bytes(maxpsmem: int) -> int:
+    """The limit that the directive `maxpsmem` means: -1 none (returned as 0), 0 nine tenths of the machine's memory."""
+    if maxpsmem < 0:
+        return 0
+    if maxpsmem == 0:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10
+    return maxpsmem

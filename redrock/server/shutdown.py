@@ -1,0 +1,128 @@
+"""How the server stops: followers are given a moment to catch up, the last save and fsync are made, the tasks end.
+
+Source: Redis 7.0.15, server.c, prepareForShutdown, isReadyToShutdown, finishShutdown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from redrock import errors
+from redrock.clients.client import Client
+from redrock.clients.waiter import Waiter
+from redrock.errors import ReplyError
+from redrock.resp.reply import ErrorReply, Reply
+
+if TYPE_CHECKING:
+    from persistence.service import Persistence
+    from redrock.config.settings import Settings
+    from redrock.keyspace.keyspace import Keyspace
+    from redrock.server.pause import Pause
+    from redrock.server.serving import Serving
+    from replication.service import Replication
+
+logger: Final = logging.getLogger("redrock")
+
+
+class ShutdownWaiter(Waiter):
+    """A client that has sent SHUTDOWN: it hears of it only if the shutdown fails."""
+
+    def timed_out(self, client: Client) -> Reply:
+        return ErrorReply(errors.SHUTDOWN_FAILED)
+
+    def cancelled(self, client: Client) -> None:
+        pass
+
+
+class Shutdown:
+    """``tick`` is for the cron; ``done`` is called when nothing stands in the way of the end any more."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keyspace: Keyspace,
+        persistence: Persistence,
+        replication: Replication,
+        pause: Pause,
+        serving: Serving,
+        done: Callable[[], None],
+    ) -> None:
+        self._settings: Final = settings
+        self._keyspace: Final = keyspace
+        self._persistence: Final = persistence
+        self._replication: Final = replication
+        self._pause: Final = pause
+        self._serving: Final = serving
+        self._done: Final = done
+        self._until_ms = 0  # 0: no shutdown is waiting for followers
+        self._save = False
+        self._nosave = False
+        self._force = False
+        self.waiting_clients: Final[list[Client]] = []
+
+    def is_waiting(self) -> bool:
+        return self._until_ms != 0
+
+    def request(self, save: bool, nosave: bool, now: bool, force: bool) -> bool:
+        """Begin. True: it waits for followers; False: the server is ending. Raises ReplyError if it must not end."""
+        if self.is_waiting():
+            return True
+        self._save, self._nosave, self._force = save, nosave, force
+        logger.warning("User requested shutdown...")
+        timeout_seconds = self._settings.shutdown_timeout
+        if not now and timeout_seconds and self._lagging():
+            self._until_ms = self._keyspace.now_ms + timeout_seconds * 1000
+            # No more writes: the followers are to catch up with what there is.
+            self._pause.begin(True, self._until_ms)
+            logger.info("%d of %d replicas are in sync when shutting down", self._in_sync(), self._follower_count())
+            logger.info("Waiting for replicas before shutting down.")
+            return True
+        self._finish()
+        return False
+
+    def abort(self) -> bool:
+        """SHUTDOWN ABORT; whether there was one to abort."""
+        if not self.is_waiting():
+            return False
+        logger.info("Shutdown manually aborted.")
+        self._stop_waiting()
+        return True
+
+    def tick(self) -> None:
+        if not self.is_waiting():
+            return
+        if self._lagging() and self._keyspace.now_ms < self._until_ms:
+            return
+        try:
+            self._until_ms = 0
+            self._finish()
+        except ReplyError:
+            self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        self._until_ms = 0
+        self._pause.end()
+        for client in self.waiting_clients.copy():
+            self._serving.answer_blocked(client, ErrorReply(errors.SHUTDOWN_FAILED))
+        self.waiting_clients.clear()
+
+    def _finish(self) -> None:
+        lagging = self._lagging()
+        if lagging:
+            logger.info("%d of %d replicas are in sync when shutting down.", self._in_sync(), self._follower_count())
+        if not self._persistence.shut_down(self._save, self._nosave, self._force):
+            logger.warning("Errors trying to shut down the server. Check the logs for more information.")
+            raise ReplyError(errors.SHUTDOWN_FAILED)
+        self._done()
+
+    def _lagging(self) -> bool:
+        return self._in_sync() < self._follower_count()
+
+    def _follower_count(self) -> int:
+        return len(list(self._replication.followers.online()))
+
+    def _in_sync(self) -> int:
+        offset = self._replication.identity.master_repl_offset
+        return sum(follower.ack_offset >= offset for follower in self._replication.followers.online())
