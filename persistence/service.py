@@ -436,7 +436,10 @@ class Persistence(DiskHealth):
             self._kill_rewrite()
 
     def shut_down(self, save: bool, nosave: bool, force: bool) -> bool:
-        """The last writes. False, logged: the server must not stop now, or data would be lost."""
+        """The last writes. False, logged: the server must not stop now, or data would be lost.
+
+        While a dataset is being loaded nothing is saved: half of it would take the place of the whole.
+        """
         child = self.child
         if child is not None and self.status.child_kind == CHILD_RDB:
             logger.warning("There is a child saving an .rdb. Killing it!")
@@ -452,7 +455,7 @@ class Persistence(DiskHealth):
             logger.warning("There is a child rewriting the AOF. Killing it!")
             self._kill_rewrite()
         self.log.finish()
-        if (self._settings.save and not nosave) or save:
+        if not self.status.load.loading and ((self._settings.save and not nosave) or save):
             logger.info("Saving the final RDB snapshot before exiting.")
             if not self.save():
                 if not force:

@@ -121,7 +121,7 @@ class LoadTask:
         try:
             while not load.step(time.monotonic_ns() + _SLICE_NS):
                 await trio.lowlevel.checkpoint()
-                while self._observer.must_wait():
+                while self._observer.must_wait():  # noqa: ASYNC110 - it is for the cold tier to catch up
                     await trio.sleep(_BRAKE_SECONDS)
         finally:
             load.close()

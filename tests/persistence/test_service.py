@@ -454,6 +454,13 @@ def test_shut_down_saves_if_it_should(world, tmp_path, rules, save, nosave, save
     assert (tmp_path / "dump.rdb").exists() is saved
 
 
+def test_shut_down_while_loading_saves_nothing(world, tmp_path):
+    """Half of the dataset must not take the place of the whole."""
+    world.status.load.loading = True
+    assert world.persistence.shut_down(True, False, False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_shut_down_ends_a_child(world, tmp_path):
     world.settings.save = ()
     slow(world)
