@@ -15,7 +15,7 @@ from redrock.cold import directory
 
 # Two of these are in memory while one is being written out.
 WRITE_BUFFER_BYTES: Final = 4 << 20
-BLOCK_CACHE_BYTES: Final = 8 << 20
+BLOCK_CACHE_BYTES: Final = 4 << 20
 # LevelDB maps up to 1000 tables: with its default of 2 MB, 2 GB of rows would be read through the map and the rest not.
 TABLE_FILE_BYTES: Final = 8 << 20
 TABLES_OPEN_MAX: Final = 1000

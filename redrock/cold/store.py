@@ -28,11 +28,15 @@ from typing import Final
 
 from redrock.cold import directory, wire
 from redrock.cold.leveldb import RowBatch, Rows, RowsError, RowSnapshot
+from redrock.util.memory_trim import trim
 
 _RECEIVE_BYTES: Final = 256 * 1024
 _PASSED_SOCKETS_MAX: Final = 8
 # Deleted at a time in the background: about a millisecond, and one small batch for the writer.
 _DROP_SLICE_ROWS: Final = 256
+# After so much quiet, memory that a busy time has left behind is given back.
+_QUIET_SECONDS: Final = 0.3
+_BUSY_BYTES: Final = 8 << 20
 _PAIR: Final = struct.Struct("<II")
 _ROW_HEAD: Final = struct.Struct("<BI")
 _FIGURES: Final = struct.Struct("<4Q")
@@ -100,6 +104,8 @@ class Store:
         self.snapshots = 0
         self.snapshots_ready: deque[tuple[socket.socket, RowSnapshot]] = deque()
         self.compaction: threading.Thread | None = None
+        self.received_bytes = 0
+        self.bytes_since_quiet = 0
         self.closed = False
 
     def run(self) -> None:
@@ -107,9 +113,13 @@ class Store:
         self._send(self.server, wire.frame(wire.DONE, 0))
         while not self.closed:
             idle_work = bool(self.drops) and not self.drop_running and self.writer.failure is None
-            events = self.selector.select(0 if idle_work else None)
+            untidy = self.bytes_since_quiet > _BUSY_BYTES
+            events = self.selector.select(0 if idle_work else _QUIET_SECONDS if untidy else None)
             if not events and idle_work:
                 self._drop_slice()
+            elif not events:
+                self.bytes_since_quiet = 0
+                trim()
             for key, mask in events:
                 if key.data is None:
                     self._take_answers()
@@ -145,6 +155,7 @@ class Store:
         if not data:
             self._close(peer)
             return
+        self.bytes_since_quiet += len(data)
         for kind, request_id, payload in peer.reader.feed(data):
             if peer.snapshot is None:
                 self._serve(kind, request_id, payload)
@@ -165,6 +176,7 @@ class Store:
     def _send(self, peer: _Peer, data: bytes) -> None:
         """Send, or keep what the socket does not take now."""
         if data:
+            self.bytes_since_quiet += len(data)
             peer.outgoing.append(memoryview(data))
         try:
             while peer.outgoing:
