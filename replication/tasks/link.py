@@ -49,6 +49,7 @@ RECEIVE_BYTES: Final = 256 * 1024
 FSYNC_BYTES: Final = 8 * 1024 * 1024
 _LOAD_SLICE_NS: Final = 5_000_000
 _RETRY_SECONDS: Final = 1.0
+_BRAKE_SECONDS: Final = 0.005
 
 Connect = Callable[[str, int], Awaitable[trio.abc.Stream]]
 
@@ -377,6 +378,9 @@ class Link:
         else:
             await self._send(stream, b"\n")
             last = now
+        while self._observer.must_wait():
+            # The cold tier cannot take values as fast as they are loaded.
+            await trio.sleep(_BRAKE_SECONDS)
         await self._stay_current()
         return last
 
