@@ -17,6 +17,7 @@ fsync. Everything here blocks, except append(); fsyncs in the background are the
 
 import logging
 import os
+import time
 from typing import Final
 
 from persistence.aof.format import manifest_name, temp_increment_name, temp_manifest_name
@@ -46,6 +47,7 @@ class AppendOnlyLog(StreamSink):
         self.file: WriteFile | None = None
         # Set by the task: an fsync of `file` or of a retired file is running in a thread.
         self.fsync_running = False
+        self.flush_sleep_us = 0  # DEBUG AOF-FLUSH-SLEEP
         # Increments no longer written: to be fsynced and closed, in this order, before anything newer counts as safe.
         self.retired: list[WriteFile] = []
         # Paths of files that nothing refers to any more: deleting a large file takes its time, so the task does it.
@@ -178,6 +180,8 @@ class AppendOnlyLog(StreamSink):
         self._status.aof_buffer_length = self.writer.buffered_bytes()
 
     def _write(self, file: WriteFile, now_s: int) -> None:
+        if self.flush_sleep_us:
+            time.sleep(self.flush_sleep_us / 1_000_000)
         data = self.writer.output()
         may_log = now_s - self._write_error_logged_at_s > WRITE_ERROR_LOG_SECONDS
         try:

@@ -273,6 +273,25 @@ def no_such_user(name: bytes) -> bytes:
     return (b"ERR No such user '%b'" % name.partition(b"\0")[0]).translate(_LINE_BREAKS_TO_BLANKS)
 
 
+# --- Server: SLOWLOG, DEBUG, SHUTDOWN
+
+SLOWLOG_COUNT: Final = b"ERR count should be greater than or equal to -1"
+NO_SHUTDOWN: Final = b"ERR No shutdown in progress."
+SHUTDOWN_IN_EXEC: Final = b"ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client"
+RELOAD_FAILED: Final = b"ERR Error trying to load the RDB dump"
+DEBUG_RELOAD_OPTIONS: Final = b"ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."
+DEBUG_NOT_SDS: Final = b"ERR Not an sds encoded string."
+DEBUG_NOT_LISTPACK: Final = b"ERR Not a listpack encoded object."
+DEBUG_NOT_A_TABLE: Final = b"ERR The value stored at the specified key is not represented using an hash table"
+DEBUG_BAD_DATABASE: Final = b"ERR Out of range database"
+DEBUG_NOT_POSITIVE: Final = b"ERR value is out of range, must be positive"
+DEBUG_PUSH_NEEDS_RESP3: Final = b"ERR RESP2 is not supported by this command"
+DEBUG_PROTOCOL_TYPE: Final = (
+    b"ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|"
+    b"attrib|push|verbatim|true|false"
+)
+
+
 # --- Hashes, and the SCAN family
 
 INVALID_CURSOR: Final = b"ERR invalid cursor"

@@ -26,6 +26,7 @@ COMPILED: tuple[str, ...] = (
     "redrock/config/values.py",
     "redrock/monitoring/stats.py",
     "redrock/monitoring/slowlog.py",
+    "redrock/monitoring/latency_histogram.py",
     "redrock/monitoring/monitor.py",
     "redrock/commands/*.py",
     "redrock/commands/generic/*.py",

@@ -210,6 +210,14 @@ class ColdTier(ColdRows):
             self._send_drop(store_id)
 
     def load_inline(self, store_id: int, type_code: int, key: bytes) -> Value:
+        value = self.read_inline(store_id, type_code, key)
+        row = row_key(store_id, type_code, key)
+        self._void_load(row)
+        self._delete_row(row)
+        return value
+
+    def read_inline(self, store_id: int, type_code: int, key: bytes) -> Value:
+        """As `load_inline`, but the value stays cold: for a look past memory."""
         row = row_key(store_id, type_code, key)
         try:
             content = self._read_inline(self._name_on_disk(row))
@@ -224,8 +232,6 @@ class ColdTier(ColdRows):
         self.inline_loads += 1
         self.loaded_values += 1
         self.loaded_bytes += len(content)
-        self._void_load(row)
-        self._delete_row(row)
         return value
 
     # --- What loader and spiller say

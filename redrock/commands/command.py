@@ -22,6 +22,7 @@ from redrock.commands.key_specs import (
     KeySpec,
     places_by_specs,
 )
+from redrock.monitoring.latency_histogram import LatencyHistogram
 from redrock.resp.reply import Reply
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ class Command:
         self.microseconds: i64 = 0
         self.rejected_calls: i64 = 0
         self.failed_calls: i64 = 0
+        self.latency: LatencyHistogram | None = None  # made at the first call
 
     def __repr__(self) -> str:
         return f"Command({self.name!r})"
@@ -209,6 +211,7 @@ class Command:
         self.microseconds = 0
         self.rejected_calls = 0
         self.failed_calls = 0
+        self.latency = None
 
     def accepts(self, argc: i64) -> bool:
         """Whether argc, the name counted, fits the arity."""

@@ -17,15 +17,21 @@ from redrock.errors import ReplyError
 from redrock.keyspace.database import Database
 from redrock.keyspace.keyspace import Keyspace
 from redrock.keyspace.observers import Observers
+from redrock.monitoring.facts import ServerFacts
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
 from redrock.resp.reply import Reply
 from redrock.util.random import RandomSource
 
 if TYPE_CHECKING:
+    from persistence.service import Persistence
+    from redrock.clients.parking import Parking
     from redrock.clients.registry import ClientRegistry
+    from redrock.cold.tier import ColdTier
     from redrock.commands.table import CommandTable
     from redrock.config.settings import Settings
+    from redrock.keyspace.expiry import ActiveExpiry
+    from replication.service import Replication
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)
@@ -60,8 +66,8 @@ class ServerControl:
         """FLUSHALL has emptied every database: a save under way is obsolete, and an empty dataset is saved at once."""
         raise NotImplementedError
 
-    def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
-        """SHUTDOWN. Raises ReplyError if it cannot be begun."""
+    def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> Reply:
+        """SHUTDOWN: what the client gets, if anything. Raises ReplyError if it cannot be begun."""
         raise NotImplementedError
 
     def abort_shutdown(self) -> bool:
@@ -84,10 +90,35 @@ class ServerControl:
         """CLIENT UNPAUSE."""
         raise NotImplementedError
 
+    def used_memory(self) -> int:
+        """INFO's used_memory, in bytes: everything accounted. The very figure that maxmemory is compared with."""
+        raise NotImplementedError
+
+    def uncounted_memory(self) -> int:
+        """The part of used_memory that eviction does not count: output of followers, the AOF's buffer."""
+        raise NotImplementedError
+
+    def pause_cron(self, paused: bool) -> None:
+        """DEBUG PAUSE-CRON."""
+        raise NotImplementedError
+
+    def reload_rdb(self, save: bool, flush: bool, merge: bool) -> None:
+        """DEBUG RELOAD: save the RDB, empty the dataset, load it again. Raises ReplyError."""
+        raise NotImplementedError
+
+    def reload_aof(self) -> None:
+        """DEBUG LOADAOF: write the log out, empty the dataset, load it again."""
+        raise NotImplementedError
+
 
 @final
 class Context:
     """See the module. Parts are set once by the server when it is built."""
+
+    # Built after the context, and set by the server before the first command.
+    persistence: Persistence
+    replication: Replication
+    active_expiry: ActiveExpiry
 
     def __init__(
         self,
@@ -122,6 +153,10 @@ class Context:
         # True inside EXEC and scripts: a blocking command must answer at once.
         self.deny_blocking = False
         self.in_exec = False
+        self.facts: Final = ServerFacts(keyspace.random)
+        # Set if there is a cold tier.
+        self.cold_tier: ColdTier | None = None
+        self.parking: Parking | None = None
 
     @property
     def now_ms(self) -> int:

@@ -35,11 +35,16 @@ from redrock.commands.key_specs import (
     KEY_FLAG_NAMES,
     KeySpec,
 )
+from redrock.commands.server import admin as server_admin
 from redrock.commands.server import command as server_command
 from redrock.commands.server import config as server_config
 from redrock.commands.server import databases as server_databases
+from redrock.commands.server import debug as server_debug
+from redrock.commands.server import info as server_info
+from redrock.commands.server import memory as server_memory
 from redrock.commands.server import persistence as server_persistence
 from redrock.commands.server import replication as server_replication
+from redrock.commands.server import slowlog as server_slowlog
 
 # One import and one line in GROUPS per module, in alphabetical order.
 GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
@@ -51,11 +56,16 @@ GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
     generic_object.HANDLERS,
     generic_scan.HANDLERS,
     hash.HANDLERS,
+    server_admin.HANDLERS,
     server_command.HANDLERS,
     server_config.HANDLERS,
     server_databases.HANDLERS,
+    server_debug.HANDLERS,
+    server_info.HANDLERS,
+    server_memory.HANDLERS,
     server_persistence.HANDLERS,
     server_replication.HANDLERS,
+    server_slowlog.HANDLERS,
     string.HANDLERS,
     string_lcs.HANDLERS,
     transactions.HANDLERS,

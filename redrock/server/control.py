@@ -10,12 +10,15 @@ from redrock import errors
 from redrock.clients.client import IS_MONITOR, Client
 from redrock.commands.context import Context, ServerControl
 from redrock.interfaces import NOTIFY_EVICTED, NOTIFY_EXPIRED, NOTIFY_KEY_MISS, NOTIFY_NEW, KeyspaceListener
-from redrock.resp.reply import ErrorReply, Reply
+from redrock.resp.reply import NO_REPLY, ErrorReply, Reply
 
 if TYPE_CHECKING:
+    from redrock.keyspace.eviction import BufferMemory, Eviction
     from redrock.server.execution import Execution
     from redrock.server.pause import Pause
+    from redrock.server.reload import Reload
     from redrock.server.serving import Serving
+    from redrock.server.tasks.cron import Cron
 
 logger: Final = logging.getLogger("redrock")
 
@@ -68,6 +71,10 @@ class Control(ServerControl):
         self.serving: Serving | None = None
         self.shutdown_cancel: Callable[[], bool] | None = None
         self.pause: Pause | None = None
+        self.eviction: Eviction | None = None
+        self.buffers: BufferMemory | None = None
+        self.cron: Cron | None = None
+        self.reload: Reload | None = None
 
     def run(self, argv: list[bytes]) -> Reply:
         execution = self.execution
@@ -119,6 +126,26 @@ class Control(ServerControl):
         keyspace.expired_keys = 0
         keyspace.evicted_keys = 0
 
+    def used_memory(self) -> int:
+        assert self.eviction is not None
+        return self.eviction.used_bytes()
+
+    def uncounted_memory(self) -> int:
+        assert self.buffers is not None
+        return self.buffers.uncounted_bytes()
+
+    def pause_cron(self, paused: bool) -> None:
+        assert self.cron is not None
+        self.cron.paused = paused
+
+    def reload_rdb(self, save: bool, flush: bool, merge: bool) -> None:
+        assert self.reload is not None
+        self.reload.rdb(save, flush, merge)
+
+    def reload_aof(self) -> None:
+        assert self.reload is not None
+        self.reload.log()
+
     def settings_changed(self) -> None:
         self._on_settings_changed()
 
@@ -129,8 +156,9 @@ class Control(ServerControl):
         if ctx.settings.save:
             ctx.persistence.save()
 
-    def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> None:
+    def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> Reply:
         self._on_shutdown(save, nosave, now, force)
+        return NO_REPLY
 
     def abort_shutdown(self) -> bool:
         return self.shutdown_cancel is not None and self.shutdown_cancel()

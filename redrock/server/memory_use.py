@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from redrock.clients.registry import ClientRegistry
 from redrock.keyspace.eviction import BufferMemory
+from redrock.monitoring.facts import BASE_BYTES
 
 if TYPE_CHECKING:
     from persistence.append_only import AppendOnlyLog
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ServerBuffers(BufferMemory):
-    """Client buffers, replication backlog and AOF buffer, in bytes."""
+    """Client buffers, replication backlog, AOF buffer and what the server itself is taken to use, in bytes."""
 
     def __init__(self, clients: ClientRegistry) -> None:
         self._clients: Final = clients
@@ -33,7 +34,7 @@ class ServerBuffers(BufferMemory):
         return 0 if self.feed is None else self.feed.memory_bytes()
 
     def buffer_bytes(self) -> int:
-        return self.client_bytes + self.backlog_bytes() + self.aof_bytes()
+        return BASE_BYTES + self.client_bytes + self.backlog_bytes() + self.aof_bytes()
 
     def uncounted_bytes(self) -> int:
         return self.backlog_bytes() + self.aof_bytes()

@@ -46,7 +46,7 @@ from redrock.keyspace.spilling import Spilling
 from redrock.monitoring.monitor import Monitors
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
-from redrock.server.adapters import LeaderPass, LoadBrake, Replies, ReplicationClients, Throttle, process_limit_bytes
+from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, Throttle, process_limit_bytes
 from redrock.server.aof_client import AofClient
 from redrock.server.banner import announce
 from redrock.server.connections import Connections
@@ -70,6 +70,7 @@ from redrock.server.memory_use import ServerBuffers
 from redrock.server.pause import Pause
 from redrock.server.poller import make_poller
 from redrock.server.propagation import Propagation
+from redrock.server.reload import Reload
 from redrock.server.replication_host import ServerReplicationHost
 from redrock.server.serving import Serving
 from redrock.server.shutdown import Shutdown
@@ -131,7 +132,7 @@ class Server:
         self.cold_values = ColdValues(self.keyspace)
         self.tier.owner = self.cold_values
         self.spilling = Spilling(self.keyspace, self.tier, self.cold_values, clock)
-        self.compaction = MemoryCompaction(self.keyspace, clock)
+        self.compaction = MemoryCompaction(self.keyspace, self.tier, clock)
         self.observers = Observers()
         self.clients = ClientRegistry()
         self.buffers = ServerBuffers(self.clients)
@@ -172,10 +173,14 @@ class Server:
         self.control.execution = self.execution
         self.control.serving = self.serving
         self.control.pause = self.pause
+        self.control.eviction = self.eviction
+        self.control.buffers = self.buffers
         self.executor = Executor(self.serving, self.poller)
         self.connections = Connections(self.ctx, self.serving)
         self.parking = Parking(self.keyspace, self.tier, self.serving)
         self.cold_values.waiters = self.parking.waiters
+        self.ctx.cold_tier = self.tier
+        self.ctx.parking = self.parking
 
     def _build_persistence(self, disk: Disk) -> None:
         self.snapshot_facts = ServerSnapshotFacts(self.keyspace, self.tier)
@@ -198,6 +203,9 @@ class Server:
         self.persistence.listeners.append(ReplicationSnapshotEnds(snapshots))
         self.snapshot_facts.replication = self.replication
         self.buffers.feed = self.replication.feed
+        self.control.reload = Reload(
+            self.keyspace, self.settings, self.persistence, self.replication.feed, self.aof_client
+        )
         self.ctx.replication = self.replication
         self.execution.identity = self.replication.identity
         self.leader_client = LeaderClient(
@@ -231,6 +239,7 @@ class Server:
         self.cron = Cron(
             self.serving, self.keyspace, self.expiry, self.clients, self.stats, self.settings, self.executor.wake
         )
+        self.control.cron = self.cron
         self.shutdown = Shutdown(
             self.settings,
             self.keyspace,

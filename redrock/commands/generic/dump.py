@@ -68,7 +68,7 @@ def restore(ctx: Context, argv: list[bytes]) -> Reply:
     ttl_ms = integer(argv[2])
     if ttl_ms < 0:
         raise ReplyError(errors.RESTORE_TTL)
-    value = restore_value(argv[3], _limits(ctx))
+    value = restore_value(argv[3], _limits(ctx), not ctx.facts.skip_checksums)
 
     # From here on there are changes. What REPLACE replaces may have expired already: that makes no difference.
     is_replaced = options.replace and db.remove(key)

@@ -49,13 +49,15 @@ class Cron:
         self._wake_executor: Final = wake_executor
         self.ticks: Final[list[Callable[[], None]]] = []
         self._count = 0
+        self.paused = False  # DEBUG PAUSE-CRON
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
         while True:
             hz = max(1, min(self._settings.hz, 500))
             await trio.sleep(1 / hz)
-            self.tick(hz)
+            if not self.paused:
+                self.tick(hz)
 
     def tick(self, hz: int) -> None:
         """One tick; effects of expiry go to followers and the AOF before it returns."""
