@@ -226,6 +226,15 @@ BAD_DATA_FORMAT: Final = b"ERR Bad data format"
 
 OOM_PROCESS_MEMORY: Final = b"OOM command not allowed when process memory is more than 'maxpsmem'."
 
+NO_COLD_TIER: Final = b"ERR this server has no cold tier"
+ROCKMEM_SIZE: Final = b"ERR size must be a positive number of bytes, like 100mb"
+ROCKMEM_TIMEOUT: Final = b"ERR timeout is negative"
+
+
+def cold_tier_unusable(reason: str) -> bytes:
+    """The store could not be started."""
+    return b"ERR the cold tier cannot be used: %b" % reason.encode().translate(_LINE_BREAKS_TO_BLANKS)
+
 
 def cold_read_failed(reason: bytes) -> bytes:
     """A value could not be read back; other keys are not concerned."""

@@ -5,8 +5,10 @@ Not compiled, so that tasks and tests may implement these classes.
 
 import socket
 
+from redrock.errors import FatalError
 
-class StoreLost(Exception):
+
+class StoreLost(FatalError):
     """The cold store is gone, and the cold values with it: the server cannot go on."""
 
 

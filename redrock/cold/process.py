@@ -131,7 +131,9 @@ class StoreProcess(StoreLauncher):
             self._end.close()
 
     def stop(self) -> None:
-        """Wait for the end of a store whose link is closed; after a while, kill it."""
+        """Let the store end, and wait for it; after a while, kill it."""
+        if self._end is not None:
+            self._end.close()
         process = self._process
         if process is None:
             return

@@ -335,6 +335,16 @@ class ColdTier(ColdRows):
 
     # --- Figures
 
+    def reset_statistics(self) -> None:
+        """CONFIG RESETSTAT."""
+        self.spilled_values = 0
+        self.spilled_bytes = 0
+        self.loaded_values = 0
+        self.loaded_bytes = 0
+        self.inline_loads = 0
+        self.failed_loads = 0
+        self.failed_writes = 0
+
     def loads_in_flight(self) -> int:
         return len(self._loads)
 

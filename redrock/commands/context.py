@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from redrock.commands.table import CommandTable
     from redrock.config.settings import Settings
     from redrock.keyspace.expiry import ActiveExpiry
+    from redrock.keyspace.spilling import Spilling
     from replication.service import Replication
 
 
@@ -157,6 +158,7 @@ class Context:
         # Set if there is a cold tier.
         self.cold_tier: ColdTier | None = None
         self.parking: Parking | None = None
+        self.spilling: Spilling | None = None
 
     @property
     def now_ms(self) -> int:

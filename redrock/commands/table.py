@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast, final
 
 from redrock import errors
-from redrock.commands import client, connection, hash, string, string_lcs, transactions
+from redrock.commands import client, connection, hash, rock, string, string_lcs, transactions
 from redrock.commands.command import (
     ACL_CATEGORY_NAMES,
     FLAG_NAMES,
@@ -56,6 +56,7 @@ GROUPS: Final[tuple[dict[bytes, Handler], ...]] = (
     generic_object.HANDLERS,
     generic_scan.HANDLERS,
     hash.HANDLERS,
+    rock.HANDLERS,
     server_admin.HANDLERS,
     server_command.HANDLERS,
     server_config.HANDLERS,

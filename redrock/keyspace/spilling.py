@@ -10,7 +10,7 @@ Not spilled:
   - values that a parked client has just been waiting for;
   - the last `rock-min-hot-keys` hot values, unless one alone is bigger than its share of half the limit: so that the
     tier does not thrash when the keys alone fill memory.
-An explicit sweep (ROCKALL, ROCKMEM) takes everything but the first two.
+An explicit sweep (ROCKALL: all there is; ROCKMEM: the coldest) takes everything but the first two.
 
 Sizes are accounted bytes. Knows nothing of the store behind the tier, nor of tasks: `run_slice` is called again and
 again by the spiller for as long as it returns WORKED.
@@ -123,6 +123,7 @@ class Spilling(PassHook):
         # Nothing was found to spill at that size of the keyspace: no use in looking again before it has changed.
         self._exhausted_at: i64 = -1
         self._spilling = False
+        self._begun_bytes: i64 = 0  # accounted, of all values whose spilling has been begun
 
     def configure(self, limit_bytes: int, min_value_bytes: int, min_hot_keys: int) -> None:
         """Take over maxrockmem, rock-min-value-size and rock-min-hot-keys."""
@@ -186,7 +187,7 @@ class Spilling(PassHook):
             elif self._sweeps and self._sweeps[0].ends_at < 0:
                 self._sweep(self._sweeps[0])
             elif self._wants_more():
-                if not self._spill_lots():
+                if not self._spill_lot(True):
                     state = IDLE
             else:
                 state = IDLE
@@ -208,17 +209,17 @@ class Spilling(PassHook):
             return used > limit - min(limit // _MARGIN_SHARE, _MARGIN_BYTES_MAX)
         return used > limit and self._worth_looking()
 
-    def _spill_lots(self) -> bool:
+    def _spill_lot(self, keep_hot: bool) -> bool:
         """Spill the best of one lot. False: there seems to be nothing left to spill."""
         for _ in range(_FRUITLESS_LOTS_MAX):
-            found = self._sample()
+            found = self._sample(keep_hot)
             if found or self._candidates:
                 self._spill_best(found)
                 return True
         self._exhausted_at = self._keyspace.used_bytes()
         return False
 
-    def _sample(self) -> i64:
+    def _sample(self, keep_hot: bool) -> i64:
         """Add the spillable values of one lot to the candidates; how many they were."""
         keyspace = self._keyspace
         total_hot: i64 = 0
@@ -228,7 +229,7 @@ class Spilling(PassHook):
             return 0
         # A share that even the last hot values must not exceed, or big ones would make the limit meaningless.
         size_min: i64 = self.min_value_bytes + _VALUE_OVERHEAD
-        if total_hot <= self.min_hot_keys:
+        if keep_hot and total_hot <= self.min_hot_keys:
             size_min = max(size_min, self.limit_bytes // 2 // max(1, self.min_hot_keys))
         chosen: i64 = keyspace.random.below(total_hot)
         for database in keyspace.databases:
@@ -282,6 +283,7 @@ class Spilling(PassHook):
         if not self.tier.spill(database.store_id, key, value):
             return False
         value.last_use = in_transit(value.last_use)
+        self._begun_bytes += value.accounted
         return True
 
     # --- Wishes
@@ -314,35 +316,41 @@ class Spilling(PassHook):
 
     def _sweep(self, sweep: Sweep) -> None:
         """Go on with a sweep, by some dozens of keys."""
-        databases = self._keyspace.databases
-        if sweep.cancelled or sweep.database >= len(databases) or 0 <= sweep.wanted_bytes <= sweep.freed_bytes:
+        begun: i64 = self.tier.spills_begun
+        begun_bytes: i64 = self._begun_bytes
+        if sweep.cancelled or 0 <= sweep.wanted_bytes <= sweep.freed_bytes:
+            is_over = True
+        elif sweep.wanted_bytes >= 0:
+            is_over = not self._spill_lot(False)
+        else:
+            is_over = not self._sweep_keys(sweep)
+        sweep.spilled += self.tier.spills_begun - begun
+        sweep.freed_bytes += self._begun_bytes - begun_bytes
+        if is_over:
             sweep.ends_at = self.tier.spills_begun
-            return
+
+    def _sweep_keys(self, sweep: Sweep) -> bool:
+        """Spill whatever can be, in the order of the tables. False: that was the last of them."""
+        databases = self._keyspace.databases
+        if sweep.database >= len(databases):
+            return False
         database = databases[sweep.database]
-        if not sweep.keys:
-            if database.table.length() > database.cold_count:
-                sweep.cursor, sweep.keys = database.table.scan(sweep.cursor, _SCAN_COUNT)
-            else:
-                sweep.cursor = 0
-            if not sweep.keys and sweep.cursor == 0:
-                sweep.database += 1
-                return
+        if not sweep.keys and (sweep.cursor or database.table.length() > database.cold_count):
+            sweep.cursor, sweep.keys = database.table.scan(sweep.cursor, _SCAN_COUNT)
         keys = sweep.keys
         size_min: i64 = self.min_value_bytes + _VALUE_OVERHEAD
-        while keys and self.tier.can_spill() and not 0 <= sweep.wanted_bytes <= sweep.freed_bytes:
+        while keys and self.tier.can_spill():
             key = keys.pop()
             value = database.table.get(key)
             if isinstance(value, ColdMarker) or not isinstance(value, Value):
                 continue
             if value.last_use < 0 or value.accounted < size_min:
                 continue
-            if self._values.waiters.is_awaited(database.store_id, key):
-                continue
-            if self._spill(database, key, value):
-                sweep.spilled += 1
-                sweep.freed_bytes += value.accounted
+            if not self._values.waiters.is_awaited(database.store_id, key):
+                self._spill(database, key, value)
         if not keys and sweep.cursor == 0:
             sweep.database += 1
+        return True
 
     def _finish_sweeps(self) -> None:
         """Tell the listeners of sweeps that have come to their end, once nothing is on its way any more."""

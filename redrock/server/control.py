@@ -125,6 +125,8 @@ class Control(ServerControl):
         keyspace.misses = 0
         keyspace.expired_keys = 0
         keyspace.evicted_keys = 0
+        if ctx.cold_tier is not None:
+            ctx.cold_tier.reset_statistics()
 
     def used_memory(self) -> int:
         assert self.eviction is not None

@@ -181,6 +181,7 @@ class Server:
         self.cold_values.waiters = self.parking.waiters
         self.ctx.cold_tier = self.tier
         self.ctx.parking = self.parking
+        self.ctx.spilling = self.spilling
 
     def _build_persistence(self, disk: Disk) -> None:
         self.snapshot_facts = ServerSnapshotFacts(self.keyspace, self.tier)
