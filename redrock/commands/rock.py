@@ -16,6 +16,7 @@ from redrock.clients.waiter import Block, Waiter
 from redrock.cold.link import StoreStartError
 from redrock.cold.tier import ColdTier, CompactionListener
 from redrock.commands.arguments import integer
+from redrock.commands.command import Handler
 from redrock.datatypes.value import ColdMarker
 from redrock.errors import ReplyError
 from redrock.keyspace.spilling import SPILLING, Spilling, Sweep, SweepListener
@@ -244,7 +245,7 @@ def _human(size: int) -> bytes:
     return b"%.2fT" % (amount / 1024)
 
 
-HANDLERS: Final = {
+HANDLERS: Final[dict[bytes, Handler]] = {
     b"rockevict": rockevict,
     b"rockall": rockall,
     b"rockmem": rockmem,
