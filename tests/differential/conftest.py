@@ -1,18 +1,23 @@
-"""The oracle: a real redis-server 7.0.15, reached over raw sockets so that its bytes can be compared."""
+"""The oracle: a real redis-server 7.0.15, reached over raw sockets so that its bytes can be compared.
+
+Beside it, `pair`: the oracle and a server of ours, to be sent the same; and `aof_of`: how redis-server propagates.
+"""
 
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import pytest
 
 from redrock.resp.encoder import encode_command
 from redrock.resp.reply import Reply
 from redrock.resp.reply_parser import NeedMore, ReplyParser
+from redrock.resp.request_parser import RequestParser
 
 
 class Oracle:
@@ -21,6 +26,7 @@ class Oracle:
     def __init__(self, folder: Path, *options: str) -> None:
         program = shutil.which("redis-server")
         assert program is not None, "the differential tests need redis-server 7.0.15 on PATH"
+        self.folder = folder
         self.path = str(folder / "redis.sock")
         self._process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", self.path, "--save", "", "--dir", str(folder), *options],
@@ -82,8 +88,14 @@ class Oracle:
         self._process.wait(10)
 
 
+class StartOracle(Protocol):
+    """What the fixture of that name is."""
+
+    def __call__(self, *options: str) -> Oracle: ...
+
+
 @pytest.fixture(scope="session")
-def start_oracle() -> Iterator[Callable[..., Oracle]]:
+def start_oracle() -> Iterator[StartOracle]:
     """Start a redis-server with options of its own; it is stopped at the end of the session."""
     oracles: list[Oracle] = []
     with tempfile.TemporaryDirectory(prefix="oracle-") as folder:
@@ -100,6 +112,115 @@ def start_oracle() -> Iterator[Callable[..., Oracle]]:
 
 
 @pytest.fixture(scope="session")
-def oracle(start_oracle: Callable[..., Oracle]) -> Oracle:
+def oracle(start_oracle: StartOracle) -> Oracle:
     """One redis-server for the whole session, with DEBUG allowed."""
     return start_oracle("--enable-debug-command", "yes")
+
+
+def read_raw(file: BinaryIO) -> bytes:
+    """One whole reply, byte for byte."""
+    line = file.readline()
+    assert line.endswith(b"\r\n"), f"the server closed the connection after {line!r}"
+    kind = line[:1]
+    if kind in b"+-:_#,(":
+        return line
+    length = int(line[1:])
+    if length < 0:
+        return line
+    if kind in b"$=":
+        return line + file.read(length + 2)
+    count = length * 2 if kind == b"%" else length
+    return line + b"".join([read_raw(file) for _ in range(count)])
+
+
+class RawClient:
+    """A connection on which a whole pipeline is sent before its replies are read, each as its bytes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._file = connection.makefile("rb")
+
+    def exchange(self, commands: Sequence[Sequence[bytes]]) -> list[bytes]:
+        replies: list[bytes] = []
+        for start in range(0, len(commands), 50):
+            batch = commands[start : start + 50]
+            self._connection.sendall(b"".join([encode_command(list(argv)) for argv in batch]))
+            replies += [read_raw(self._file) for _ in batch]
+        return replies
+
+    def close(self) -> None:
+        self._file.close()
+        self._connection.close()
+
+
+class Connectable(Protocol):
+    """What is needed here of a server of ours (tests/conftest.py)."""
+
+    def connect(self) -> socket.socket:
+        """A new connection."""
+
+
+class Pair:
+    """redis-server and redrock-server, to be sent the same commands on connections of their own."""
+
+    def __init__(self, oracle: RawClient, redrock: RawClient) -> None:
+        self.oracle = oracle
+        self.redrock = redrock
+
+    def reset(self) -> None:
+        """Nothing in either, RESP2, database 0."""
+        for client in (self.oracle, self.redrock):
+            client.exchange([(b"RESET",), (b"FLUSHALL",)])
+
+    def both(self, commands: Sequence[Sequence[bytes]]) -> list[tuple[bytes, bytes]]:
+        """What redis-server and what redrock-server answers to each command."""
+        return list(zip(self.oracle.exchange(commands), self.redrock.exchange(commands), strict=True))
+
+    def differences(self, commands: Sequence[Sequence[bytes]]) -> list[str]:
+        """The commands that are answered differently, with both answers."""
+        return [
+            f"{b' '.join(argv)[:300]!r}: redis {expected[:300]!r}, redrock {got[:300]!r}"
+            for argv, (expected, got) in zip(commands, self.both(commands), strict=True)
+            if expected != got
+        ]
+
+
+@pytest.fixture(scope="module")
+def module_pair(oracle: Oracle, module_redrock: Connectable) -> Iterator[Pair]:
+    pair = Pair(RawClient(oracle.connect()), RawClient(module_redrock.connect()))
+    # Keys that expire are to be there until somebody meets them: in both.
+    pair.both([(b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0")])
+    yield pair
+    pair.both([(b"RESET",), (b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1")])
+    pair.oracle.close()
+    pair.redrock.close()
+
+
+@pytest.fixture
+def pair(module_pair: Pair) -> Pair:
+    """Both servers, empty: `assert pair.differences(commands) == []`."""
+    module_pair.reset()
+    return module_pair
+
+
+@pytest.fixture(scope="session")
+def aof_of(start_oracle: StartOracle) -> Callable[[Sequence[Sequence[bytes]]], list[list[bytes]]]:
+    """What redis-server writes to its AOF for the commands, on an empty dataset: `aof_of([[b"SET", b"k", b"v"]])`.
+
+    The SELECT of database 0 in front is left out.
+    """
+    server = start_oracle("--appendonly", "yes", "--appendfsync", "always", "--hz", "1")
+
+    def run(commands: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
+        server.exchange([[b"SELECT", b"0"], [b"FLUSHALL"]])
+        (log,) = server.folder.glob("appendonlydir/*.incr.aof")
+        start = log.stat().st_size
+        server.exchange([list(argv) for argv in commands])
+        parser = RequestParser()
+        parser.feed(log.read_bytes()[start:])
+        written: list[list[bytes]] = []
+        while (argv := parser.next_request()) is not None:
+            written.append(argv)
+        return written
+
+    return run
