@@ -34,16 +34,20 @@ PORTS_PER_FILE = 400
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FAILED_TEST = re.compile(r"^\[err\]: (?P<name>.*) in tests/\S+\.tcl$")
+_MISSING = re.compile(r"n command '([^']+)', with args beginning with")
 _IN_PROGRESS = re.compile(r"=> \(IN PROGRESS\) (?P<name>.*)$")
 
 
 @attrs.define
 class FileResult:
-    """What one file of the suite came to. ``failed`` holds names of tests, ``broken`` first lines of other errors."""
+    """What one file of the suite came to.
+
+    ``failed`` has the names of tests with the reason in short; ``broken`` holds first lines of errors outside of tests.
+    """
 
     name: str
     passed: int = 0
-    failed: list[str] = attrs.Factory(list)
+    failed: dict[str, str] = attrs.Factory(dict)
     broken: list[str] = attrs.Factory(list)
     ignored: int = 0
     skipped: int = 0
@@ -51,27 +55,39 @@ class FileResult:
     aborted_at: str = ""
     seconds: float = 0.0
 
+    @property
+    def lacking(self) -> int:
+        """How many failed for want of a command that is still to come."""
+        return sum(reason.startswith("needs ") for reason in self.failed.values())
+
     def summary(self) -> str:
         text = f"passed {self.passed:4d}  failed {len(self.failed):3d}  err {len(self.broken):3d}  "
         text += f"ignored {self.ignored:3d}  {self.seconds:5.0f} s"
+        if self.lacking:
+            text += f"  ({self.lacking} for want of a command)"
         return text if self.ended else f"{text}  aborted at: {self.aborted_at or 'the start'}"
 
 
 def parse_output(name: str, output: str) -> FileResult:
     """Read what the suite printed. Tests that raise an exception count as failed, as those whose assertion fails do."""
     result = FileResult(name)
-    last_seen = ""
+    last_seen = failing = ""
     for raw in output.splitlines():
         line = _COLOUR.sub("", raw)
         if line.startswith("The following tests failed") or "!!! WARNING" in line:
             break  # From here on, the suite repeats itself.
+        if failing and not line.startswith("["):
+            result.failed[failing] = reason_of(line, result.failed[failing])
+            continue
+        failing = ""
         if line.startswith("[ok]: "):
             result.passed += 1
             last_seen = "after " + line[6:].rsplit(" (", 1)[0]
         elif line.startswith("[err]: "):
             failed = _FAILED_TEST.match(line)
             if failed:
-                result.failed.append(failed["name"])
+                failing = failed["name"]
+                result.failed.setdefault(failing, "")
                 last_seen = "after " + failed["name"]
             else:
                 result.broken.append(line[7:])
@@ -90,6 +106,14 @@ def parse_output(name: str, output: str) -> FileResult:
     if not result.ended:
         result.aborted_at = last_seen
     return result
+
+
+def reason_of(line: str, so_far: str) -> str:
+    """The reason in short, from the lines under a failed test: a command that is missing says it all."""
+    missing = _MISSING.search(line)
+    if missing and not so_far.startswith("needs "):
+        return f"needs {missing[1].upper()}"
+    return so_far or line.strip()[:160]
 
 
 @attrs.frozen
@@ -175,17 +199,20 @@ def report(results: list[FileResult], excused: dict[str, set[str]]) -> bool:
     clean = True
     for result in results:
         known = excused.get(result.name, set())
-        lines = [f"  failed: {name}" + ("   (redis-server too)" if name in known else "") for name in result.failed]
+        lines = []
+        for name, reason in result.failed.items():
+            lines.append(f"  failed: {name}" + ("   (redis-server too)" if name in known else ""))
+            lines.append(f"          {reason}")
         lines += [f"  err:    {text[:200]}" for text in result.broken]
         if lines:
             print(f"\n{result.name}")
             print("\n".join(lines))
-        if not result.ended or result.broken or set(result.failed) - known:
+        if not result.ended or result.broken or result.failed.keys() - known:
             clean = False
     total = FileResult("total", ended=all(result.ended for result in results), aborted_at="see above")
     for result in results:
         total.passed += result.passed
-        total.failed += result.failed
+        total.failed |= {f"{result.name}: {name}": reason for name, reason in result.failed.items()}
         total.broken += result.broken
         total.ignored += result.ignored
         total.seconds += result.seconds

@@ -37,7 +37,7 @@ class _Role(Protocol):
 
 
 def announce(settings: Settings, formatter: _Role) -> None:
-    """Log the lines that come before the sockets are bound. ``formatter`` speaks as C until the process is a server."""
+    """Log what comes before the sockets are bound. ``formatter`` speaks as C until the process is a server."""
     formatter.role = "C"
     logger.warning("oO0OoO0OoO0Oo RedRock is starting oO0OoO0OoO0Oo")
     logger.warning(
@@ -55,6 +55,10 @@ def announce(settings: Settings, formatter: _Role) -> None:
         )
     formatter.role = "M"
     logger.info("monotonic clock: POSIX clock_gettime")
+
+
+def show_where(settings: Settings) -> None:
+    """Log mode, port and PID, once the sockets are bound: who reads the PID takes it that they are."""
     mode = "cluster" if settings.cluster_enabled else "standalone"
     if settings.always_show_logo or (not settings.logfile and sys.stdout.isatty()):
         picture = _PICTURE.format(version=REDIS_VERSION, bits=_bits(), mode=mode, port=settings.port, pid=os.getpid())

@@ -48,7 +48,7 @@ from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
 from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, Throttle, process_limit_bytes
 from redrock.server.aof_client import AofClient
-from redrock.server.banner import announce
+from redrock.server.banner import announce, show_where
 from redrock.server.connections import Connections
 from redrock.server.control import Control, KeyspaceEvents
 from redrock.server.dispatcher import (
@@ -69,6 +69,7 @@ from redrock.server.log import RedisFormatter, set_level, start_logging
 from redrock.server.memory_use import ServerBuffers
 from redrock.server.pause import Pause
 from redrock.server.poller import make_poller
+from redrock.server.process import become_daemon, remove_files, tell_supervisor, write_pidfile
 from redrock.server.propagation import Propagation
 from redrock.server.reload import Reload
 from redrock.server.replication_host import ServerReplicationHost
@@ -357,12 +358,13 @@ class Server:
         if self.settings.maxrockmem:
             self.tier.open()
         async with trio.open_nursery() as nursery:
+            # First of all, since a signal that nobody awaits ends the process, with files half written.
+            await nursery.start(self._named, "signals", Signals(self._signalled, _exit_at_once))
             await nursery.start(self._named, "executor", self.executor)
             for listener, is_unix in listeners:
                 welcome = self.connections.welcome_unix if is_unix else self.connections.welcome_tcp
                 await nursery.start(self._named, "listener", _Listener(listener, welcome))
             await nursery.start(self._named, "cron", self.cron)
-            await nursery.start(self._named, "signals", Signals(self._signalled, _exit_at_once))
             await nursery.start(self._named, "loader of the cold tier", self.loader)
             await nursery.start(self._named, "spiller of the cold tier", self.spiller)
             await nursery.start(self._named, "snapshots", self.snapshot_task)
@@ -373,6 +375,7 @@ class Server:
             gc.collect()
             gc.freeze()
             logger.info("Ready to accept connections")
+            tell_supervisor(self.settings, "STATUS=Ready to accept connections\nREADY=1\n")
             await self._shutdown_done.wait()
             nursery.cancel_scope.cancel()
         self.tier.close()
@@ -452,6 +455,7 @@ def open_listeners(settings: Settings) -> list[tuple[socket.socket, bool]]:
 
 def run_server(settings: Settings) -> int:
     """Serve until shutdown; the exit code of the process."""
+    become_daemon(settings)
     formatter = start_logging(settings.logfile, settings.loglevel)
     announce(settings, formatter)
     try:
@@ -459,12 +463,15 @@ def run_server(settings: Settings) -> int:
     except BindError as error:
         logger.warning("%s", error)
         return 1
+    write_pidfile(settings)
+    show_where(settings)
     rockdir = settings.rockdir or f"./rock{settings.port}"
     store = StoreProcess(os.path.abspath(rockdir))
     server = Server(settings, SystemClock(), RandomSource(None), RealDisk(), store, formatter)
     code = 1
     try:
         code = trio.run(server.run, listeners)
+        remove_files(settings)
     except* (FatalError, StoreStartError) as group:
         for failure in group.exceptions:
             logger.critical("%s", failure)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from redrock.config.settings import Settings
-from redrock.server.banner import announce
+from redrock.server.banner import announce, show_where
 from redrock.server.log import RedisFormatter, start_logging
 
 
@@ -26,7 +26,7 @@ def test_the_picture_names_process_and_port_as_redis_does(
     settings = Settings()
     settings.port = 7777
     settings.always_show_logo = True
-    announce(settings, formatter)
+    show_where(settings)
     printed = capsys.readouterr().out
     assert f" PID: {os.getpid()}\n" in printed
     assert " Port: 7777\n" in printed
@@ -41,6 +41,7 @@ def test_without_a_terminal_one_line_is_enough(formatter: RedisFormatter, caplog
     settings = Settings()
     settings.port = 7777
     announce(settings, formatter)
+    show_where(settings)
     lines = stream.getvalue().splitlines()
     assert lines[0].endswith("RedRock is starting oO0OoO0OoO0Oo")
     assert ":C " in lines[0]
@@ -53,5 +54,5 @@ def test_the_picture_goes_into_the_log_file(formatter: RedisFormatter, tmp_path:
     settings = Settings()
     settings.logfile = str(tmp_path / "log")
     settings.always_show_logo = True
-    announce(settings, formatter)
+    show_where(settings)
     assert f" PID: {os.getpid()}\n" in (tmp_path / "log").read_text()
