@@ -97,6 +97,9 @@ class Persistence(DiskHealth):
         facts: SnapshotFacts,
     ) -> None:
         self.status: Final = PersistenceStatus(clock.now_ms() // 1000)
+        # Until the load at start is over: nobody may read or write a dataset that has yet to be loaded, and nothing may
+        # be saved over the one on disk.
+        self.status.load.loading = True
         self.disk: Final = disk
         self.log: Final = AppendOnlyLog(disk, settings, self.status, clock)
         self.child: ForkedChild | None = None

@@ -241,6 +241,7 @@ class World:
         self.facts = Facts()
         self.disk = disk
         self.persistence = Persistence(self.keyspace, self.settings, self.clock, disk, self.facts)
+        self.status.load.end()  # nothing to be loaded
         self.executor = MiniExecutor(self.keyspace)
 
     @property

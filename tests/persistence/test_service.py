@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from persistence.service import SnapshotListener
+from persistence.service import Persistence, SnapshotListener
 from persistence.status import CHILD_AOF, CHILD_NONE, CHILD_RDB, LOG_OFF, LOG_ON, LOG_WAIT_REWRITE
 from redrock.cold.tier import SnapshotRefused
 from redrock.resp.encoder import encode_command
@@ -313,6 +313,11 @@ def test_tick_rewrites_by_growth(world, caplog):
     assert world.status.aof_base_size == world.status.aof_current_size > 0
     world.persistence.tick()
     assert world.persistence.child is None
+
+
+def test_it_begins_as_loading(world):
+    """Before anything is loaded, nothing may be served, nor saved over the files."""
+    assert Persistence(world.keyspace, world.settings, world.clock, world.disk, world.facts).status.load.loading
 
 
 def test_tick_does_nothing_while_loading(world):
