@@ -95,7 +95,10 @@ def test_before_auth_the_limits_are_tighter(start_redrock: StartServer) -> None:
 
 
 def test_maxclients(start_redrock: StartServer) -> None:
-    server = start_redrock("--maxclients", "3")
+    server = start_redrock("--maxclients", "50")
+    server.command("CONFIG", "SET", "maxclients", "4")
+    # One is this lasting connection; the one that found the server ready may not be gone yet.
+    server.wait_until(lambda: server.info("clients")["connected_clients"] == "1")
     address = ("127.0.0.1", server.port)
     held = [socket.create_connection(address, 10) for _ in range(3)]
     try:
