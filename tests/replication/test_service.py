@@ -1,5 +1,8 @@
 """Replication as a whole: roles, syncs, the stream, what happens once a second, and INFO."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from redrock.clients.client import IS_REPLICA
@@ -10,6 +13,7 @@ from replication.protocol.stream import GETACK, PING
 from replication.role import LinkState
 
 LEADER = b"1" * 40
+TRANSCRIPTS = sorted((Path(__file__).parent / "transcripts").glob("*.txt"))
 
 
 def fields(world):
@@ -429,3 +433,24 @@ def test_info_of_a_follower(world):
     info = fields(world)
     assert info["master_link_down_since_seconds"] == "7"
     assert (info["slave_read_repl_offset"], info["slave_repl_offset"]) == ("100", "100")
+
+
+# --- both sides, joined in memory
+
+
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_transcript(path, play):
+    for line in path.read_text().splitlines():
+        if line.startswith(">"):
+            play.lines.append(line)
+            play.run(line[1:])
+        elif not line.startswith("    "):
+            play.lines.append(line)
+    played = "\n".join(play.lines) + "\n"
+    if os.environ.get("REWRITE_TRANSCRIPTS"):
+        path.write_text(played)
+    assert played == path.read_text()
+
+
+def test_there_are_transcripts():
+    assert len(TRANSCRIPTS) >= 5
