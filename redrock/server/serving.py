@@ -196,7 +196,8 @@ class Serving(ClientResumer):
         stats.total_net_input_bytes += len(data)
         client.last_interaction_ms = self._keyspace.now_ms
         parser.feed(data)
-        if client.state == READY:
+        # A client that has been resumed in this pass still has the command it waited with to run first.
+        if client.state == READY and client.waiting_argv is None:
             self._process(client)
         if parser.buffered_bytes() > self._query_bytes_max:
             logger.warning("Closing client that reached max query buffer length: id=%d", client.client_id)
