@@ -136,7 +136,7 @@ class Dispatcher:
             self._reject(client, self._table.missing_error(argv), None)
             return
         if not command.accepts(len(argv)) or command.handler is None:
-            self._reject(client, errors.wrong_arity(command.name), None)
+            self._reject(client, errors.wrong_arity(command.name), command)
             return
         if client.gate or self.gate or command.flags & PROTECTED:
             refusal = self._refusal(client, command)
@@ -217,7 +217,7 @@ class Dispatcher:
         if flags & PROTECTED and not self._protected_allowed(client, command):
             name = b"DEBUG" if command.name.startswith(b"debug") else b"MODULE"
             return errors.protected_command(name, b"enable-%b-command" % name.lower())
-        if client.gate & NEEDS_AUTH and not flags & NO_AUTH:
+        if client.gate & NEEDS_AUTH and not flags & NO_AUTH and self._settings.requirepass:
             return errors.NOAUTH
         if client.gate & IN_MULTI and flags & NO_MULTI:
             return errors.NOT_IN_MULTI
@@ -275,7 +275,7 @@ class Dispatcher:
         return (flags & (WRITE | MAY_REPLICATE)) != 0
 
     def _queue(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        self._execution.ctx.transactions.queue(client, command, argv)
+        self._execution.ctx.transactions.queue(client, command.flags, argv)
         self.answer(client, QUEUED)
 
     # --- Cold values
