@@ -14,13 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("redrock", "persistence", "replication")
 
 FLOORS = (
-    ("redrock.util", "redrock.errors"),
+    ("redrock.errors", "redrock.util"),
     ("redrock.resp", "redrock.datatypes"),
     ("persistence.rdb", "persistence.aof", "replication.protocol"),
     (
         "redrock.interfaces",
         "redrock.config",
         "redrock.acl",
+        "redrock.monitoring.stats",
         "redrock.cold",
         "redrock.keyspace",
         "redrock.clients",

@@ -6,14 +6,13 @@ Knows the state of clients, not how commands run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+from typing import Final, final
+
+from mypy_extensions import i64
 
 from redrock.clients.client import DIRTY_CAS, DIRTY_EXEC, IN_MULTI, Client
 from redrock.keyspace.keyspace import Keyspace
 from redrock.keyspace.observers import ChangeObserver, Observers
-
-if TYPE_CHECKING:
-    from redrock.commands.command import Command
 
 
 @final
@@ -40,13 +39,13 @@ class Transactions(ChangeObserver):
     def begin(self, client: Client) -> None:
         client.gate |= IN_MULTI
 
-    def queue(self, client: Client, command: Command, argv: list[bytes]) -> None:
-        """Keep the command for EXEC; not if the transaction is going to abort anyway."""
+    def queue(self, client: Client, flags: i64, argv: list[bytes]) -> None:
+        """Keep a command with these flags for EXEC; not if the transaction is going to abort anyway."""
         if client.gate & (DIRTY_CAS | DIRTY_EXEC):
             return
         client.queued.append(argv)
-        client.queued_flags |= command.flags
-        client.queued_inverse_flags |= ~command.flags
+        client.queued_flags |= flags
+        client.queued_inverse_flags |= ~flags
         client.queued_bytes += sum([len(argument) for argument in argv]) + 56 * len(argv)
 
     def discard(self, client: Client) -> None:

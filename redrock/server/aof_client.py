@@ -30,7 +30,7 @@ class AofClient(CommandExecutor):
             raise ReplyError(errors.unknown_command(argv))
         client = self._client
         if client.gate & IN_MULTI and command.name not in (b"exec", b"multi"):
-            self._execution.ctx.transactions.queue(client, command, argv)
+            self._execution.ctx.transactions.queue(client, command.flags, argv)
             return
         if not command.accepts(len(argv)):
             raise ReplyError(errors.wrong_arity(command.name))

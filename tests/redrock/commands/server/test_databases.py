@@ -90,7 +90,7 @@ def test_swapdb_in_a_transaction(stocked: CommandRunner) -> None:
     for line in ("SWAPDB 0 1", "SET x 1", "DBSIZE"):
         command = stocked.ctx.table.find(line.encode().split())
         assert command is not None
-        stocked.ctx.transactions.queue(stocked.client, command, line.encode().split())
+        stocked.ctx.transactions.queue(stocked.client, command.flags, line.encode().split())
     assert stocked.run("EXEC") == [OK, OK, 2]
     assert stocked.client.database.dbid == 0
     told = [b" ".join(argv) for argv in stocked.propagated()]
