@@ -19,7 +19,7 @@ from mypy_extensions import i64
 
 from redrock import errors
 from redrock.clients.client import Client
-from redrock.commands.command import ADMIN, SKIP_MONITOR, SKIP_SLOWLOG, Command
+from redrock.commands.command import ADMIN, SKIP_MONITOR, SKIP_SLOWLOG, TOUCHES_ARBITRARY_KEYS, Command
 from redrock.commands.context import Context
 from redrock.errors import ReplyError
 from redrock.keyspace.database import ColdRead
@@ -57,6 +57,8 @@ class Execution:
         """Run the command; its errors come back as ErrorReply. Raises ColdRead if it has to be put off."""
         ctx = self.ctx
         keyspace = self._keyspace
+        if ctx.also and self.depth == 0:
+            self.flush_effects()  # what was evicted to make room for this command is no part of it
         database = client.database
         ctx.client = client
         ctx.db = database
@@ -101,8 +103,9 @@ class Execution:
             slowlog.add(int(started), duration_us, argv, client.address, client.name)
         if self.monitors.any and not command.flags & (SKIP_MONITOR | ADMIN):
             self.monitors.show(dbid, client, argv)
-        if keyspace.dirty != dirty or ctx.forced or ctx.also:
-            self._propagate(client, dbid, argv, keyspace.dirty != dirty)
+        # The last test is for EXEC, which changes nothing itself, though a read within may have removed an expired key.
+        if keyspace.dirty != dirty or ctx.forced or ctx.also or not self._propagation.is_empty():
+            self._propagate(client, command, dbid, argv, keyspace.dirty != dirty)
         self._leave(outer_rewritten, outer_suppressed, outer_forced)
         return reply
 
@@ -113,7 +116,7 @@ class Execution:
         ctx.forced = forced
         self.depth -= 1
 
-    def _propagate(self, client: Client, dbid: int, argv: list[bytes], changed: bool) -> None:
+    def _propagate(self, client: Client, command: Command, dbid: int, argv: list[bytes], changed: bool) -> None:
         ctx = self.ctx
         propagation = self._propagation
         if ctx.also:
@@ -124,7 +127,8 @@ class Execution:
             rewritten = ctx.rewritten
             propagation.add(dbid, argv if rewritten is None else rewritten)
         if self.depth == 1:
-            propagation.flush()
+            # The keys that SCAN and RANDOMKEY find expired have nothing to do with one another.
+            propagation.flush(not command.flags & TOUCHES_ARBITRARY_KEYS)
             identity = self.identity
             if identity is not None:
                 client.write_offset = identity.master_repl_offset
@@ -138,7 +142,7 @@ class Execution:
             for also_dbid, also_argv in ctx.also:
                 self._propagation.add(also_dbid, also_argv)
             ctx.also.clear()
-            self._propagation.flush()
+            self._propagation.flush(False)
 
     def _failed(self, command: Command, text: bytes) -> ErrorReply:
         command.failed_calls += 1

@@ -1,8 +1,8 @@
 """Effects -> AOF and backlog. The only writer of both, so that order, SELECT and MULTI/EXEC are right in one place.
 
 Commands collect what is to be propagated while the outermost command runs; `flush` sends it off as one unit, between
-MULTI and EXEC if it is more than one command. Source: Redis 7.0.15, server.c, propagatePendingCommands; the MULTI
-comes before any SELECT, as there.
+MULTI and EXEC if it is more than one command. Source: Redis 7.0.15, server.c, propagatePendingCommands; the SELECT of
+the first command comes before MULTI, as there.
 """
 
 from typing import Final, final
@@ -31,8 +31,8 @@ class Propagation:
                 self._pending.append((dbid, argv))
                 return
 
-    def flush(self) -> None:
-        """The outermost command is over: send what has been collected."""
+    def flush(self, together: bool = True) -> None:
+        """Send what has been collected. ``together``: if it is more than one command, between MULTI and EXEC."""
         pending = self._pending
         if not pending:
             return
@@ -41,18 +41,13 @@ class Propagation:
             if not sink.active:
                 continue
             if len(pending) == 1:
-                dbid = pending[0][0]
-                if dbid != sink.selected_dbid:
-                    sink.append(_select(dbid))
-                    sink.selected_dbid = dbid
-                sink.append(encoded[0])
-            else:
-                sink.append(_MULTI)
-                for i, unit in enumerate(pending):
-                    if unit[0] != sink.selected_dbid:
-                        sink.append(_select(unit[0]))
-                        sink.selected_dbid = unit[0]
-                    sink.append(encoded[i])
+                _send(sink, pending[0][0], encoded[0])
+                continue
+            if together:
+                _send(sink, pending[0][0], _MULTI)
+            for i, unit in enumerate(pending):
+                _send(sink, unit[0], encoded[i])
+            if together:
                 sink.append(_EXEC)
         pending.clear()
 
@@ -60,5 +55,8 @@ class Propagation:
         return not self._pending
 
 
-def _select(dbid: int) -> bytes:
-    return encode_command([b"SELECT", b"%d" % dbid])
+def _send(sink: StreamSink, dbid: int, data: bytes) -> None:
+    if dbid != sink.selected_dbid:
+        sink.append(encode_command([b"SELECT", b"%d" % dbid]))
+        sink.selected_dbid = dbid
+    sink.append(data)

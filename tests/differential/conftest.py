@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -203,19 +203,30 @@ def pair(module_pair: Pair) -> Pair:
     return module_pair
 
 
-@pytest.fixture(scope="session")
-def aof_of(start_oracle: StartOracle) -> Callable[[Sequence[Sequence[bytes]]], list[list[bytes]]]:
-    """What redis-server writes to its AOF for the commands, on an empty dataset: `aof_of([[b"SET", b"k", b"v"]])`.
+class Logged(Protocol):
+    """A server that writes an AOF: an Oracle, or one of ours."""
+
+    folder: Path
+
+    def exchange(self, commands: list[list[bytes]]) -> list[Reply]: ...
+
+
+class AofOf:
+    """What a server writes to its AOF for commands on an empty dataset: `aof_of([[b"SET", b"k", b"v"]])`.
 
     The SELECT of database 0 in front is left out.
     """
-    server = start_oracle("--appendonly", "yes", "--appendfsync", "always", "--hz", "1")
 
-    def run(commands: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
-        server.exchange([[b"SELECT", b"0"], [b"FLUSHALL"]])
-        (log,) = server.folder.glob("appendonlydir/*.incr.aof")
+    OPTIONS = ("--appendonly", "yes", "--appendfsync", "always")
+
+    def __init__(self, server: Logged) -> None:
+        self._server = server
+
+    def __call__(self, commands: Sequence[Sequence[bytes]]) -> list[list[bytes]]:
+        self._server.exchange([[b"RESET"], [b"FLUSHALL"]])
+        (log,) = self._server.folder.glob("appendonlydir/*.incr.aof")
         start = log.stat().st_size
-        server.exchange([list(argv) for argv in commands])
+        self._server.exchange([list(argv) for argv in commands])
         parser = RequestParser()
         parser.feed(log.read_bytes()[start:])
         written: list[list[bytes]] = []
@@ -223,4 +234,24 @@ def aof_of(start_oracle: StartOracle) -> Callable[[Sequence[Sequence[bytes]]], l
             written.append(argv)
         return written
 
-    return run
+
+@pytest.fixture(scope="session")
+def aof_of(start_oracle: StartOracle) -> AofOf:
+    """What redis-server writes to its AOF: see AofOf."""
+    server = start_oracle(*AofOf.OPTIONS, "--enable-debug-command", "yes")
+    server.exchange([[b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"]])
+    return AofOf(server)
+
+
+class StartRedrock(Protocol):
+    """The fixture of that name in tests/conftest.py."""
+
+    def __call__(self, *options: str) -> Logged: ...
+
+
+@pytest.fixture
+def redrock_aof_of(start_redrock: StartRedrock) -> AofOf:
+    """What a server of ours writes to its AOF: see AofOf."""
+    server = start_redrock(*AofOf.OPTIONS)
+    server.exchange([[b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"]])
+    return AofOf(server)

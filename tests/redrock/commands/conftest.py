@@ -47,7 +47,13 @@ class RawConnection:
         self._file = self._socket.makefile("rb")
 
     def ask(self, *argv: bytes) -> TypedReply:
+        self.send(*argv)
+        return self.receive()
+
+    def send(self, *argv: bytes) -> None:
         self._socket.sendall(encode_command(list(argv)))
+
+    def receive(self) -> TypedReply:
         return read_reply(self._file)
 
     def close(self) -> None:
