@@ -81,8 +81,9 @@ SCRIPTS: Final = {
     "transactions": """
         MULTI; SET k v EX 100; INCR n; EXEC; MULTI; INCR n; EXEC; MULTI; GET k; EXEC; MULTI; EXEC; MULTI; SELECT 5
         SET a b; SELECT 0; SET a b; EXEC; SET p v PXAT 1; MULTI; GET p; EXEC; SET p v PXAT 1; MULTI; SET p w; INCR n
-        EXEC; MULTI; SWAPDB 0 5; SET x 1; EXEC; MULTI; INCRBYFLOAT f 1.5; GETDEL f; EXEC; MULTI; LPUSH n; EXEC; MULTI; INCR k
-        EXEC; MULTI; FLUSHALL; SET k v; EXEC; MULTI; SET k v; DISCARD; WATCH k; SET k 1; MULTI; SET k 2; EXEC
+        EXEC; MULTI; SWAPDB 0 5; SET x 1; EXEC; MULTI; INCRBYFLOAT f 1.5; GETDEL f; EXEC; MULTI; LPUSH n; EXEC
+        MULTI; INCR k; EXEC; MULTI; FLUSHALL; SET k v; EXEC; MULTI; SET k v; DISCARD; WATCH k; SET k 1
+        MULTI; SET k 2; EXEC
     """,
     "hashes": """
         HSET h f v; HSET h f v; HSETNX h f v; HSETNX h g v; HMSET h a 1 b 2; HINCRBY h a 5; HINCRBYFLOAT h a 1.5

@@ -78,6 +78,12 @@ def read_reply(file: BinaryIO) -> TypedReply:
     return kind, [read_reply(file) for _ in range(count)]
 
 
+def is_listening(path: Path) -> bool:
+    """The socket is there for a moment before anybody listens on it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 @pytest.fixture(scope="session")
 def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The unix socket of a redis-server 7.0.15 that this session shares."""
@@ -89,7 +95,7 @@ def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     try:
         deadline = time.monotonic() + 10
-        while not Path(path).exists() and time.monotonic() < deadline:
+        while not is_listening(path) and time.monotonic() < deadline:
             time.sleep(0.02)
         yield str(path)
     finally:

@@ -1,4 +1,4 @@
-"""What a command tells of its effects: `touch`, `notify`, `propagate_*`, and that the events are those of redis-server."""
+"""What a command tells of its effects, and that the keyspace events are those of redis-server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 SCRIPT = """
     SET k v; SET k w EX 100; SET k v KEEPTTL; SET k w NX; SETNX n 1; SETEX e 100 v; PSETEX e 100000 v; GETSET k x
-    MSET a 1 k 2; MSETNX b 1 c 2; GETEX k EX 100; GETEX k PERSIST; GETEX k PXAT 1; GETDEL a; INCR n; DECRBY n 5; INCRBYFLOAT n 1.5
+    MSET a 1 k 2; MSETNX b 1 c 2; GETEX k EX 100; GETEX k PERSIST; GETEX k PXAT 1; GETDEL a; INCR n; DECRBY n 5
+    INCRBYFLOAT n 1.5
     APPEND s x; APPEND s y; SETRANGE s 5 z; SETRANGE t 1 z; SETRANGE s 0 ""; DEL b c x; UNLINK s; SET r v; RENAME r q
     RENAME q t; RENAMENX t u; RENAMENX u n; COPY u v; COPY n v REPLACE; COPY u u DB 2; MOVE v 1; EXPIRE u 100; PERSIST u
     PERSIST u; EXPIRE u -1; HSET h f v; HDEL h f; SET p v PXAT 1; GET p; SET p v PXAT 1; SET p w; SET p v PXAT 1; DEL p
