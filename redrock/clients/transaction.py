@@ -17,12 +17,16 @@ from redrock.keyspace.observers import ChangeObserver, Observers
 
 @final
 class WatchedKey:
-    """One key that one client watches. ``expired``: its time was over already when WATCH was sent."""
+    """One key that one client watches.
+
+    ``expired``: its time was over when WATCH was sent, so for this client it did not exist; that it is removed is no
+    change.
+    """
 
     def __init__(self, dbid: int, key: bytes, expired: bool) -> None:
         self.dbid: Final = dbid
         self.key: Final = key
-        self.expired: Final = expired
+        self.expired = expired
 
 
 @final
@@ -89,30 +93,65 @@ class Transactions(ChangeObserver):
         return False
 
     def _time_is_over(self, dbid: int, key: bytes) -> bool:
-        at = self._keyspace.databases[dbid].expire_at(key)
-        return 0 <= at < self._keyspace.now_ms
+        keyspace = self._keyspace
+        at = keyspace.databases[dbid].expire_at(key)
+        return 0 <= at < keyspace.now_ms and not keyspace.loading
 
     # --- ChangeObserver
 
     def key_changed(self, dbid: int, key: bytes) -> None:
         watchers = self._watchers.get((dbid, key))
-        if watchers is not None:
-            for client in watchers:
+        if watchers is None:
+            return
+        for client in watchers:
+            watched = _watched_by(client, dbid, key)
+            if not watched.expired:
                 client.gate |= DIRTY_CAS
+            elif not self._keyspace.databases[dbid].table.contains(key):
+                watched.expired = False
 
     def database_flushed(self, dbid: int) -> None:
         """Called before the keys go: only watchers of keys that exist are concerned."""
         for (watched_dbid, key), watchers in self._watchers.items():
             if dbid in (-1, watched_dbid) and self._keyspace.databases[watched_dbid].table.contains(key):
                 for client in watchers:
-                    client.gate |= DIRTY_CAS
+                    watched = _watched_by(client, watched_dbid, key)
+                    if watched.expired:
+                        watched.expired = False
+                    else:
+                        client.gate |= DIRTY_CAS
 
     def databases_swapped(self, first: int, second: int) -> None:
         """Called before SWAPDB: watchers of a number are concerned if the key is in either database."""
+        for (dbid, key), watchers in self._watchers.items():
+            if dbid == first:
+                self._replaced(dbid, second, key, watchers)
+            elif dbid == second:
+                self._replaced(dbid, first, key, watchers)
+
+    def _replaced(self, dbid: int, by_dbid: int, key: bytes, watchers: list[Client]) -> None:
+        """The watched key is going to be what it is in another database. An expired key counts as none."""
         databases = self._keyspace.databases
-        for (watched_dbid, key), watchers in self._watchers.items():
-            if watched_dbid in (first, second) and (
-                databases[first].table.contains(key) or databases[second].table.contains(key)
-            ):
-                for client in watchers:
-                    client.gate |= DIRTY_CAS
+        is_there = databases[dbid].table.contains(key)
+        will_be = databases[by_dbid].table.contains(key)
+        if not is_there and not will_be:
+            return
+        will_be_expired = self._time_is_over(by_dbid, key)
+        for client in watchers:
+            watched = _watched_by(client, dbid, key)
+            if watched.expired and not will_be:
+                watched.expired = False
+            elif watched.expired and will_be_expired:
+                pass
+            elif not watched.expired and not is_there and will_be_expired:
+                watched.expired = True
+            else:
+                client.gate |= DIRTY_CAS
+
+
+def _watched_by(client: Client, dbid: int, key: bytes) -> WatchedKey:
+    """The entry of one who is known to watch the key."""
+    for watched in client.watched:
+        if watched.dbid == dbid and watched.key == key:
+            return watched
+    raise AssertionError("a watcher does not know what it watches")

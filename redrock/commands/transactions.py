@@ -40,18 +40,19 @@ def execute(ctx: Context, argv: list[bytes]) -> Reply:
         if failed:
             raise ReplyError(errors.EXECABORT)
         return NULL_ARRAY
-    queued = client.queued
-    transactions.discard(client)
+    # What the queued commands change is no reason to abort. But the client is in its transaction until they have run.
+    transactions.unwatch(client)
     # EXEC never goes to followers itself: its effects do, between MULTI and EXEC if they are several.
     ctx.propagate_nothing()
     replies: list[Reply] = []
     ctx.in_exec = True
     outer_deny_blocking = ctx.deny_blocking
     ctx.deny_blocking = True
-    for inner in queued:
+    for inner in client.queued:
         replies.append(ctx.server.run(inner))
     ctx.deny_blocking = outer_deny_blocking
     ctx.in_exec = False
+    transactions.discard(client)
     return replies
 
 

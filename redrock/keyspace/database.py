@@ -303,6 +303,25 @@ class Database:
         self.data_bytes -= EXPIRE_BYTES
         return True
 
+    def check_invariants(self) -> None:
+        """For tests: see the module. Between commands only, since a value changed in place is accounted afterwards."""
+        data_bytes = 0
+        cold_count = 0
+        for key, found in self.table.items():
+            value = cast(Value, found)
+            data_bytes += key_bytes(key)
+            if isinstance(value, ColdMarker):
+                cold_count += 1
+            else:
+                assert value.accounted >= 0
+                data_bytes += value.accounted
+        for key, at in self.expires.items():
+            assert self.table.contains(key), key
+            assert isinstance(at, int)
+            data_bytes += EXPIRE_BYTES
+        assert self.data_bytes == data_bytes, (self.data_bytes, data_bytes)
+        assert self.cold_count == cold_count, (self.cold_count, cold_count)
+
     # --- The cold tier's side
 
     def swap_in(self, key: bytes, value: Value) -> None:

@@ -87,7 +87,7 @@ class RequestParser:
     # --- what comes out
 
     def next_request(self) -> list[bytes] | None:
-        """The next request, never empty; None: feed more. After a ProtocolError the parser is not usable."""
+        """The next request, never empty; None: feed more. A ProtocolError is raised again by every later call."""
         incoming = self._incoming
         if not incoming.open():
             return None
@@ -244,18 +244,21 @@ class RequestParser:
         if line_end < 0 or hidden:
             self._sleep_for_line(_NEVER if hidden else b"\n", errors.PROTOCOL_BIG_INLINE)
             return None
-        self._incoming.position = line_end + 1
+        behind = line_end + 1
         if line_end > position and buffer[line_end - 1] == _CR:
             line_end -= 1
         if line_end == position:
+            self._incoming.position = behind
             self.blank_lines += 1
             return []
+        # Stepped over only if it is in order: whoever asks again gets the same complaint.
         words = split_args(buffer[position:line_end])
         if words is None:
             raise ProtocolError(errors.PROTOCOL_UNBALANCED_QUOTES)
         if self.trusted:
             # A leader may send a bare newline to keep the link open; anything else means that we lost our place.
             raise ProtocolError(errors.PROTOCOL_LEADER_INLINE)
+        self._incoming.position = behind
         return words
 
     def _sleep_for_line(self, wake_byte: bytes, too_long: bytes) -> None:

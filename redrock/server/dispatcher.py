@@ -67,6 +67,8 @@ GATE_ASYNC_LOADING: Final = 1 << 8
 
 # In a transaction these run at once; everything else is queued.
 _NOT_QUEUED: Final = frozenset((b"exec", b"discard", b"multi", b"watch", b"quit", b"reset"))
+# In a transaction everything else is refused when memory is short, since a queue costs memory too.
+_ALWAYS_AFFORDED: Final = frozenset((b"exec", b"discard", b"quit", b"reset"))
 _IN_PUBSUB: Final = frozenset(
     b"ping subscribe ssubscribe unsubscribe sunsubscribe psubscribe punsubscribe quit reset".split()
 )
@@ -130,18 +132,20 @@ class Dispatcher:
         """Run one request, or put it off; the reply goes into the client's output."""
         command = self._table.find(argv)
         if command is None:
-            self._reject(client, self._table.missing_error(argv), None)
+            client.last_command = b"NULL"
+            self._reject(client, argv, self._table.missing_error(argv), None)
             return
         if command.handler is None and not command.available:
-            self._reject(client, self._table.missing_error(argv), None)
+            self._reject(client, argv, self._table.missing_error(argv), None)
             return
+        client.last_command = command.name
         if not command.accepts(len(argv)) or command.handler is None:
-            self._reject(client, errors.wrong_arity(command.name), command)
+            self._reject(client, argv, errors.wrong_arity(command.name), command)
             return
         if client.gate or self.gate or command.flags & PROTECTED:
             refusal = self._refusal(client, command)
             if refusal is not None:
-                self._reject(client, refusal, command)
+                self._reject(client, argv, refusal, command)
                 return
             if self._must_wait(client, command):
                 client.state = POSTPONED
@@ -160,7 +164,6 @@ class Dispatcher:
                 return
             # EXEC cannot stop in the middle; its stragglers are read inline.
             keyspace.may_park = command is not self.exec_command
-        client.last_command = command.name
         try:
             reply = self._execution.call(client, command, argv)
         except ColdRead as cold:
@@ -192,14 +195,18 @@ class Dispatcher:
 
     # --- Admission
 
-    def _reject(self, client: Client, text: bytes, command: Command | None) -> None:
+    def _reject(self, client: Client, argv: list[bytes], text: bytes, command: Command | None) -> None:
         """Answer with an error before the command runs; a transaction under way will abort."""
-        if client.gate & IN_MULTI:
-            if command is not None and command is self.exec_command:
-                self._execution.ctx.transactions.discard(client)
-                text = b"EXECABORT Transaction discarded because of: " + text
-            else:
-                client.gate |= DIRTY_EXEC
+        if command is not None and command is self.exec_command:
+            # Even if there is no transaction. Redis has no code in front of what it makes up on the spot.
+            self._execution.ctx.transactions.discard(client)
+            text = b"EXECABORT Transaction discarded because of: " + text.removeprefix(b"ERR ")
+            monitors = self._execution.monitors
+            if monitors.any:
+                # They have been shown MULTI: they are to see that the transaction is over.
+                monitors.show(client.database.dbid, client, argv)
+        elif client.gate & IN_MULTI:
+            client.gate |= DIRTY_EXEC
         if command is not None:
             command.rejected_calls += 1
         self._stats.count_error(text)
@@ -225,7 +232,7 @@ class Dispatcher:
         if gate & GATE_MEMORY:
             refusal = self._memory.make_room()
             if refusal is not None:
-                queueing = client.gate & IN_MULTI and command.name not in _NOT_QUEUED
+                queueing = client.gate & IN_MULTI and command.name not in _ALWAYS_AFFORDED
                 if flags & DENYOOM or queueing:
                     return refusal
         if gate & GATE_DISK and (flags & WRITE or command.name == b"ping") and not obeyed:

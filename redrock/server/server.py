@@ -63,7 +63,7 @@ from redrock.server.dispatcher import (
     GATE_STALE,
     Dispatcher,
 )
-from redrock.server.execution import Execution
+from redrock.server.execution import DatasetInDoubt, Execution
 from redrock.server.leader_client import LeaderClient
 from redrock.server.log import RedisFormatter, set_level, start_logging
 from redrock.server.memory_use import ServerBuffers
@@ -417,6 +417,9 @@ class Server:
         except FatalError as error:
             logger.critical("The %s cannot go on: %s", name, error)
             raise
+        except DatasetInDoubt as error:
+            logger.critical("The server stops, since its dataset is in doubt: %s", error)
+            raise
         except Exception:
             logger.critical("The %s has failed; the server stops.", name, exc_info=True)
             raise
@@ -475,6 +478,8 @@ def run_server(settings: Settings) -> int:
     except* (FatalError, StoreStartError) as group:
         for failure in group.exceptions:
             logger.critical("%s", failure)
+    except* DatasetInDoubt:
+        pass  # The log has it from where it was met.
     finally:
         store.stop()
     return code

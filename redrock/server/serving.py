@@ -29,7 +29,6 @@ from redrock.errors import ProtocolError
 from redrock.interfaces import ClientResumer, PassHook
 from redrock.keyspace.keyspace import Keyspace
 from redrock.monitoring.stats import Statistics
-from redrock.resp.encoder import write_error
 from redrock.resp.reply import ErrorReply, Reply
 from redrock.server.dispatcher import Dispatcher
 from redrock.server.poller import READABLE, WRITABLE, Poller
@@ -113,7 +112,7 @@ class Serving(ClientResumer):
             if client is None:
                 continue  # closed earlier in this pass
             if mask & WRITABLE:
-                self._send(client)
+                self._send_more(client)
             if mask & ~WRITABLE and not client.close_asap:
                 self._receive(client)
         self.end_pass()
@@ -247,8 +246,10 @@ class Serving(ClientResumer):
     def _protocol_error(self, client: Client, text: bytes) -> None:
         logger.debug("Protocol error from client id=%d: %s", client.client_id, text.decode("utf-8", "replace"))
         self._stats.count_error(text)
-        write_error(client.output.writer, text)
+        self._dispatcher.answer(client, ErrorReply(text))
         client.close_after_reply = True
+        if client.output.is_empty():
+            self.close(client)  # CLIENT REPLY OFF: nothing to be sent, after which it would be closed
 
     # --- Clients that waited
 
@@ -300,6 +301,16 @@ class Serving(ClientResumer):
             client.in_send_list = True
             self._to_send.append(client)
 
+    def _send_more(self, client: Client) -> None:
+        """A slow reader has taken some. Replies that wait for the fsync stay; until then nobody asks whether it can."""
+        if client.held_offset:
+            transport = client.transport
+            assert transport is not None
+            client.wants_writable = False
+            self._poller.modify(transport.fileno(), READABLE)
+        elif not client.close_asap:
+            self._send(client)
+
     def _send(self, client: Client) -> None:
         transport = client.transport
         if transport is None:
@@ -314,7 +325,10 @@ class Serving(ClientResumer):
             return
         stats = self._stats
         stats.total_writes_processed += 1
-        stats.total_net_output_bytes += before - client.output.size()
+        sent = before - client.output.size()
+        if sent:
+            stats.total_net_output_bytes += sent
+            client.last_interaction_ms = self._keyspace.now_ms
         if finished:
             if client.wants_writable:
                 client.wants_writable = False

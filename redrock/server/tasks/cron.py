@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from redrock.clients.client import BLOCKED, IS_LEADER_LINK, IS_MONITOR, IS_REPLICA
+from redrock.clients.client import IN_PUBSUB, IS_LEADER_LINK, IS_MONITOR, IS_REPLICA, READY
 from redrock.clients.registry import ClientRegistry
 from redrock.keyspace.expiry import ActiveExpiry
 from redrock.keyspace.keyspace import Keyspace
 from redrock.monitoring.resident import resident_bytes
 from redrock.monitoring.stats import Statistics
+from redrock.server.log import VERBOSE
 from redrock.server.serving import Serving
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ class Cron:
             return
         oldest_ms = self._keyspace.now_ms - timeout_seconds * 1000
         for client in self._clients.all():
-            if client.gate & (IS_REPLICA | IS_MONITOR | IS_LEADER_LINK) or client.state == BLOCKED:
+            if client.gate & (IS_REPLICA | IS_MONITOR | IS_LEADER_LINK | IN_PUBSUB) or client.state != READY:
                 continue
             if client.last_interaction_ms < oldest_ms:
-                logger.debug("Closing idle client")
+                logger.log(VERBOSE, "Closing idle client")
                 self._serving.close(client)

@@ -21,9 +21,11 @@ class Executor:
         self._serving: Final = serving
         self._poller: Final = poller
         self._asleep: trio.CancelScope | None = None
+        self._woken = False
 
     def wake(self) -> None:
         """Make a pass soon although no client socket is ready: some client can go on."""
+        self._woken = True
         if self._asleep is not None:
             self._asleep.cancel()
 
@@ -36,7 +38,8 @@ class Executor:
         yield_at = perf_counter() + _YIELD_AFTER
         while True:
             events = poller.poll()
-            if events or serving.has_work():
+            if events or self._woken or serving.has_work():
+                self._woken = False
                 serving.serve(events)
                 if perf_counter() < yield_at:
                     continue

@@ -216,3 +216,16 @@ def test_an_announcement_allocates_nothing() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100_000
+
+
+@pytest.mark.parametrize("wrong", [b"*x\r\nPING\r\n", b"*1\r\n$x\r\nPING\r\n", b"set 'a\r\nPING\r\n", b"a" * 70000])
+def test_it_complains_again_when_asked_again(wrong: bytes) -> None:
+    parser = RequestParser()
+    parser.feed(b"PING\r\n" + wrong)
+    assert parser.next_request() == [b"PING"]
+    texts = []
+    for _ in range(3):
+        with pytest.raises(ProtocolError) as caught:
+            parser.next_request()
+        texts.append(caught.value.text)
+    assert len(set(texts)) == 1
