@@ -102,10 +102,11 @@ class Execution:
         if duration_us >= slowlog.threshold_us >= 0 and not command.flags & SKIP_SLOWLOG:
             slowlog.add(int(started), duration_us, argv, client.address, client.name)
         if self.monitors.any and not command.flags & (SKIP_MONITOR | ADMIN):
-            self.monitors.show(dbid, client, argv)
+            self.monitors.show(client.database.dbid, client, argv)
         # The last test is for EXEC, which changes nothing itself, though a read within may have removed an expired key.
-        if keyspace.dirty != dirty or ctx.forced or ctx.also or not self._propagation.is_empty():
-            self._propagate(client, command, dbid, argv, keyspace.dirty != dirty)
+        # Less dirty than before, by a save, is no change.
+        if keyspace.dirty > dirty or ctx.forced or ctx.also or not self._propagation.is_empty():
+            self._propagate(client, command, dbid, argv, keyspace.dirty > dirty)
         self._leave(outer_rewritten, outer_suppressed, outer_forced)
         return reply
 

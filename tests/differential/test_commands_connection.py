@@ -1,4 +1,4 @@
-"""Every command of the group connection, CLIENT included, beside redis-server: replies, closing, lines of CLIENT LIST."""
+"""Commands of the group connection, CLIENT included, beside redis-server: replies, closing, lines of CLIENT LIST."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ _HELP: Final = (
     b"SET-SKIP-CHECKSUM-VALIDATION <0|1>",
     b"    Whether RESTORE believes payloads whose checksum is wrong.",
     b"SLEEP <seconds>",
-    b"    Stop the server for <seconds>. Decimals allowed.",
+    b"    Let everything stand still for <seconds>, which may be a fraction.",
     b"STRUCTSIZE",
     b"    Show what objects cost.",
 )
