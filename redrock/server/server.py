@@ -35,7 +35,7 @@ from redrock.commands.context import Context
 from redrock.commands.table import build_table
 from redrock.config.settings import Settings
 from redrock.errors import FatalError, ReplyError
-from redrock.interfaces import NOTIFY_KEY_MISS
+from redrock.interfaces import NOTIFY_KEY_MISS, NOTIFY_NEW
 from redrock.keyspace.cold_values import ColdValues
 from redrock.keyspace.compaction import MemoryCompaction
 from redrock.keyspace.eviction import Eviction
@@ -296,6 +296,7 @@ class Server:
         classes = settings.notify_keyspace_events
         self.observers.set_event_classes(classes)
         keyspace.miss_events = bool(self.observers.event_classes & NOTIFY_KEY_MISS)
+        keyspace.new_events = bool(self.observers.event_classes & NOTIFY_NEW)
         self.spilling.configure(settings.maxrockmem, settings.rock_min_value_size, settings.rock_min_hot_keys)
         self.eviction.configure(
             settings.maxmemory,
