@@ -44,8 +44,9 @@ from redrock.keyspace.last_use import lru_word_of_idle
 logger: Final = logging.getLogger("redrock.persistence")
 
 READ_BYTES: Final = 512 * 1024
-# How many events are handled between two looks at the clock.
+# How many events are handled between two looks at the clock; fewer if each of them is slow (key-load-delay).
 _EVENTS_PER_LOOK: Final = 64
+_EVENTS_PER_LOOK_DELAYED: Final = 1
 _EMPTY_KEYS_LOGGED_MAX: Final = 10
 
 NEVER_NS: Final = 1 << 62
@@ -109,6 +110,7 @@ class RdbLoader:
         # Sources of function libraries, in order: for whoever knows what to do with them.
         self.functions: Final[list[bytes]] = []
         self.finished = False
+        self.events_per_look: Final = _EVENTS_PER_LOOK_DELAYED if self._delay_us > 0 else _EVENTS_PER_LOOK
 
     def replication_info(self) -> ReplicationInfo | None:
         """What the file says of the stream it belongs to, if it says all of it."""
@@ -258,7 +260,7 @@ class RdbFileLoad(DatasetLoad):
         reader = self._reader
         try:
             while True:
-                for _ in range(_EVENTS_PER_LOOK):
+                for _ in range(self.loader.events_per_look):
                     event = reader.next_event()
                     if event is None:
                         data = self._file.read(READ_BYTES)
@@ -324,6 +326,7 @@ class AofLoad(DatasetLoad):
         self._executor: Final = executor
         self._observer: Final = observer
         self._now_ms: Final = now_ms
+        self._events_per_look: Final = _EVENTS_PER_LOOK_DELAYED if settings.key_load_delay > 0 else _EVENTS_PER_LOOK
         self._file: ReadFile | None = None
         self._reader: AofReader | None = None
         self._loader: RdbLoader | None = None
@@ -355,7 +358,7 @@ class AofLoad(DatasetLoad):
             reader = self._reader
             assert reader is not None
             try:
-                for _ in range(_EVENTS_PER_LOOK):
+                for _ in range(self._events_per_look):
                     event = reader.next_event()
                     if event is None:
                         self._feed(reader)
