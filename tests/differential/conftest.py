@@ -168,9 +168,14 @@ class Pair:
         self.redrock = redrock
 
     def reset(self) -> None:
-        """Nothing in either, RESP2, database 0."""
+        """Nothing in either, RESP2, database 0; keys that expire are there until somebody meets them."""
         for client in (self.oracle, self.redrock):
-            client.exchange([(b"RESET",), (b"FLUSHALL",)])
+            client.exchange([(b"RESET",), (b"FLUSHALL",), (b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0")])
+
+    def close(self) -> None:
+        self.both([(b"RESET",), (b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1")])
+        self.oracle.close()
+        self.redrock.close()
 
     def both(self, commands: Sequence[Sequence[bytes]]) -> list[tuple[bytes, bytes]]:
         """What redis-server and what redrock-server answers to each command."""
@@ -188,12 +193,8 @@ class Pair:
 @pytest.fixture(scope="module")
 def module_pair(oracle: Oracle, module_redrock: Connectable) -> Iterator[Pair]:
     pair = Pair(RawClient(oracle.connect()), RawClient(module_redrock.connect()))
-    # Keys that expire are to be there until somebody meets them: in both.
-    pair.both([(b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0")])
     yield pair
-    pair.both([(b"RESET",), (b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1")])
-    pair.oracle.close()
-    pair.redrock.close()
+    pair.close()
 
 
 @pytest.fixture
@@ -203,12 +204,18 @@ def pair(module_pair: Pair) -> Pair:
     return module_pair
 
 
-class Logged(Protocol):
+class Logged(Connectable, Protocol):
     """A server that writes an AOF: an Oracle, or one of ours."""
 
     folder: Path
 
     def exchange(self, commands: list[list[bytes]]) -> list[Reply]: ...
+
+
+class StartRedrock(Protocol):
+    """The fixture of that name in tests/conftest.py."""
+
+    def __call__(self, *options: str) -> Logged: ...
 
 
 class AofOf:
@@ -243,15 +250,18 @@ def aof_of(start_oracle: StartOracle) -> AofOf:
     return AofOf(server)
 
 
-class StartRedrock(Protocol):
-    """The fixture of that name in tests/conftest.py."""
-
-    def __call__(self, *options: str) -> Logged: ...
-
-
 @pytest.fixture
 def redrock_aof_of(start_redrock: StartRedrock) -> AofOf:
     """What a server of ours writes to its AOF: see AofOf."""
     server = start_redrock(*AofOf.OPTIONS)
     server.exchange([[b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"]])
     return AofOf(server)
+
+
+@pytest.fixture
+def cold_pair(oracle: Oracle, start_redrock: StartRedrock) -> Iterator[Pair]:
+    """As `pair`, but that ours has a cold tier, into which ROCKALL puts every value."""
+    server = start_redrock("--maxrockmem", "1gb", "--rock-min-value-size", "0")
+    pair = Pair(RawClient(oracle.connect()), RawClient(server.connect()))
+    yield pair
+    pair.close()

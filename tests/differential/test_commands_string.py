@@ -14,8 +14,15 @@ from redrock.util.quoting import split_args
 Argv = Sequence[bytes]
 
 
+class RawClient(Protocol):
+    def exchange(self, commands: Sequence[Argv]) -> list[bytes]: ...
+
+
 class Pair(Protocol):
-    """What this file needs of the fixture of that name."""
+    """What this file needs of the fixtures pair and cold_pair."""
+
+    @property
+    def redrock(self) -> RawClient: ...
 
     def reset(self) -> None: ...
 
@@ -148,6 +155,16 @@ def test_replies(pair: Pair, table: str, protocol: bytes) -> None:
     assert pair.differences(argvs(PREPARED + TABLES[table])) == []
 
 
+def test_replies_with_cold_values(cold_pair: Pair) -> None:
+    different = []
+    for table in TABLES.values():
+        cold_pair.reset()
+        cold_pair.both(argvs(PREPARED))
+        cold_pair.redrock.exchange([[b"ROCKALL"]])
+        different += cold_pair.differences(argvs(table))
+    assert different == []
+
+
 def test_length_limit(pair: Pair) -> None:
     commands = argvs("""
         CONFIG SET proto-max-bulk-len 1048576; SETRANGE k 1048575 x; SETRANGE k 1048576 x; APPEND k ""; APPEND k x
@@ -194,7 +211,7 @@ COMMANDS = st.one_of(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(COMMANDS, min_size=1, max_size=60))
 def test_random_sequences(pair: Pair, commands: list[list[bytes]]) -> None:
     pair.reset()

@@ -111,7 +111,7 @@ def randomkey(ctx: Context, argv: list[bytes]) -> Reply:
 
 
 def delete(ctx: Context, argv: list[bytes]) -> Reply:
-    """DEL key [key ...], and UNLINK, which is the same here: nothing large is freed by counting references."""
+    """DEL key [key ...], and UNLINK, which is the same here: memory is freed when the last reference goes."""
     db = ctx.db
     count = 0
     for i in range(1, len(argv)):
