@@ -12,9 +12,8 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from setuptools import setup  # before distutils, which it replaces
-
-from distutils.ccompiler import CCompiler
+from setuptools import setup  # isort: skip  # before distutils, which it replaces
+from distutils.ccompiler import CCompiler  # isort: skip
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "tools"))
@@ -32,9 +31,8 @@ def extensions() -> list[object]:
         print(message, file=sys.stderr)
         return []
     try:
-        from mypyc.build import mypycify
-
         from compiled_modules import compiled_modules
+        from mypyc.build import mypycify
 
         os.chdir(HERE)
         return mypycify(
