@@ -43,6 +43,11 @@ COMPILED: tuple[str, ...] = (
     "persistence/rdb/values/*.py",
     "persistence/snapshot/engine.py",
     "persistence/status.py",
+    "replication/backlog.py",
+    "replication/feed.py",
+    "replication/hooks.py",
+    "replication/identity.py",
+    "replication/leader/acks.py",
 )
 
 
