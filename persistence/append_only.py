@@ -52,6 +52,8 @@ class AppendOnlyLog(StreamSink):
         self.retired: list[WriteFile] = []
         # Paths of files that nothing refers to any more: deleting a large file takes its time, so the task does it.
         self.garbage: list[str] = []
+        # DEBUG AOF-FLUSH-SLEEP: how long to wait before each write, in microseconds.
+        self.flush_sleep_us = 0
         self._closing: list[WriteFile] = []
         self._settings: Final = settings
         self._status: Final = status
@@ -183,6 +185,8 @@ class AppendOnlyLog(StreamSink):
         if self.flush_sleep_us:
             time.sleep(self.flush_sleep_us / 1_000_000)
         data = self.writer.output()
+        if self.flush_sleep_us > 0:
+            time.sleep(self.flush_sleep_us / 1e6)
         may_log = now_s - self._write_error_logged_at_s > WRITE_ERROR_LOG_SECONDS
         try:
             count = file.write(data)

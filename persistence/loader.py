@@ -290,16 +290,19 @@ def report_broken_rdb(error: CorruptionError) -> FatalError:
     if error.reason.startswith(("Wrong signature", "Can't handle RDB format version")):
         logger.warning("%s", error.reason)
         logger.warning("Fatal error loading the DB: Invalid argument. Exiting.")
+    elif error.reason.startswith("Wrong RDB checksum"):
+        logger.warning("%s. Aborting now.", error.reason)
+        _report_internal(error.position, "RDB CRC error")
     elif error.reason.startswith("Unexpected"):
         logger.warning("Short read or OOM loading DB. Unrecoverable error, aborting now.")
-        _report_internal(error)
+        _report_internal(error.position, error.reason)
     else:
-        _report_internal(error)
+        _report_internal(error.position, error.reason)
     return FatalError("the RDB file is broken")
 
 
-def _report_internal(error: CorruptionError) -> None:
-    logger.warning("Internal error in RDB reading offset %d -> %s", error.position, error.reason)
+def _report_internal(position: int, text: str) -> None:
+    logger.warning("Internal error in RDB reading offset %d -> %s", position, text)
     logger.warning("Terminating server after rdb file reading failure.")
 
 

@@ -1,6 +1,7 @@
 """The log on a disk that fails: what is in the files afterwards, what is reported, what is safe after a power cut."""
 
 import errno
+import time
 
 import pytest
 
@@ -210,6 +211,14 @@ def test_timestamps(world, memory_disk):
     world.log.append(command(2))
     world.log.flush()
     assert memory_disk.contents(INCREMENT_1) == b"#TS:%d\r\n" % now_s + command(1) + command(2)
+
+
+def test_a_slow_disk_can_be_played(world):
+    world.log.flush_sleep_us = 50_000
+    world.log.append(command(1))
+    before = time.monotonic()
+    world.log.flush()
+    assert time.monotonic() - before >= 0.05
 
 
 def test_write_error_under_everysec(world, memory_disk, caplog):

@@ -179,6 +179,7 @@ def test_module_data(world, caplog):
         (lambda data: data[:-3], "Short read or OOM loading DB. Unrecoverable error, aborting now."),
         (lambda data: b"", "Short read or OOM loading DB. Unrecoverable error, aborting now."),
         (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "Terminating server after rdb file reading failure."),
+        (lambda data: data[:-8] + b"foobar00", "Internal error in RDB reading offset 91 -> RDB CRC error"),
     ],
 )
 def test_broken_files(world, caplog, change, message):
