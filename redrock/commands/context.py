@@ -71,6 +71,10 @@ class ServerControl:
         """SHUTDOWN: what the client gets, if anything. Raises ReplyError if it cannot be begun."""
         raise NotImplementedError
 
+    def shutdown_deadline_ms(self) -> int:
+        """Until when a shutdown under way waits for followers; 0 if none does."""
+        raise NotImplementedError
+
     def abort_shutdown(self) -> bool:
         """SHUTDOWN ABORT; whether one was under way."""
         raise NotImplementedError

@@ -1,7 +1,4 @@
-"""What is true of this server for its whole life, and what only INFO wants to know of it.
-
-Times are milliseconds since the epoch.
-"""
+"""What is true of this server for its whole life, and what only INFO and DEBUG want to know of it."""
 
 import os
 import sys
@@ -32,4 +29,3 @@ class ServerFacts:
         self.version: Final = _own_version()
         self.compiled: Final = not redrock.errors.__file__.endswith(".py")
         self.skip_checksums = False  # DEBUG SET-SKIP-CHECKSUM-VALIDATION
-        self.shutdown_at_ms = 0  # until when a shutdown under way waits for followers; 0: none is

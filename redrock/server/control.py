@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from redrock.server.pause import Pause
     from redrock.server.reload import Reload
     from redrock.server.serving import Serving
+    from redrock.server.shutdown import Shutdown
     from redrock.server.tasks.cron import Cron
 
 logger: Final = logging.getLogger("redrock")
@@ -69,7 +70,7 @@ class Control(ServerControl):
         self._on_shutdown: Final = on_shutdown
         self.execution: Execution | None = None
         self.serving: Serving | None = None
-        self.shutdown_cancel: Callable[[], bool] | None = None
+        self.shutdown: Shutdown | None = None
         self.pause: Pause | None = None
         self.eviction: Eviction | None = None
         self.buffers: BufferMemory | None = None
@@ -160,7 +161,13 @@ class Control(ServerControl):
 
     def request_shutdown(self, save: bool, nosave: bool, now: bool, force: bool) -> Reply:
         self._on_shutdown(save, nosave, now, force)
+        if self.shutdown is not None and self.shutdown.is_waiting():
+            assert self.execution is not None
+            return self.shutdown.wait_for_end(self.execution.ctx.client)
         return NO_REPLY
 
+    def shutdown_deadline_ms(self) -> int:
+        return 0 if self.shutdown is None else self.shutdown.deadline_ms()
+
     def abort_shutdown(self) -> bool:
-        return self.shutdown_cancel is not None and self.shutdown_cancel()
+        return self.shutdown is not None and self.shutdown.abort()

@@ -251,7 +251,7 @@ class Server:
             self.serving,
             self._end,
         )
-        self.control.shutdown_cancel = self.shutdown.abort
+        self.control.shutdown = self.shutdown
         self.cron.ticks.extend(
             [
                 self.pause.tick,

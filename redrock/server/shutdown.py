@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from redrock import errors
 from redrock.clients.client import Client
-from redrock.clients.waiter import Waiter
+from redrock.clients.waiter import Block, Waiter
 from redrock.errors import ReplyError
 from redrock.resp.reply import ErrorReply, Reply
 
@@ -29,11 +29,15 @@ logger: Final = logging.getLogger("redrock")
 class ShutdownWaiter(Waiter):
     """A client that has sent SHUTDOWN: it hears of it only if the shutdown fails."""
 
+    def __init__(self, waiting: list[Client]) -> None:
+        self._waiting: Final = waiting
+
     def timed_out(self, client: Client) -> Reply:
         return ErrorReply(errors.SHUTDOWN_FAILED)
 
     def cancelled(self, client: Client) -> None:
-        pass
+        if client in self._waiting:
+            self._waiting.remove(client)
 
 
 class Shutdown:
@@ -81,6 +85,15 @@ class Shutdown:
             return True
         self._finish()
         return False
+
+    def wait_for_end(self, client: Client) -> Reply:
+        """What blocks a client that has sent SHUTDOWN, while followers are waited for."""
+        self.waiting_clients.append(client)
+        return Block(ShutdownWaiter(self.waiting_clients), 0)
+
+    def deadline_ms(self) -> int:
+        """Until when followers are waited for; 0 if they are not."""
+        return self._until_ms
 
     def abort(self) -> bool:
         """SHUTDOWN ABORT; whether there was one to abort."""

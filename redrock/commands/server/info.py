@@ -61,8 +61,9 @@ def _server(ctx: "Context") -> Lines:
         ("config_file", settings.config_file),
         ("io_threads_active", 0),
     ]
-    if facts.shutdown_at_ms:
-        lines.append(("shutdown_in_milliseconds", facts.shutdown_at_ms - ctx.now_ms))
+    deadline_ms = ctx.server.shutdown_deadline_ms()
+    if deadline_ms:
+        lines.append(("shutdown_in_milliseconds", deadline_ms - ctx.now_ms))
     return [
         *lines,
         ("server_name", "redrock"),
