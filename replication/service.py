@@ -351,6 +351,11 @@ class Replication(FollowerCloser):
 
     def end_of_pass(self) -> None:
         """The stream goes out to all that can take it."""
+        if not len(self.followers):
+            self.acks.getack_wanted = False
+            self.feed.has_news = False
+            return
+        self._check_replies()
         if not self.feed.has_news and not self.acks.getack_wanted:
             return
         if self.acks.getack_wanted:
@@ -364,6 +369,19 @@ class Replication(FollowerCloser):
             if not follower.blocked and follower.is_streaming():
                 self.pump(follower)
             self._check_limit(follower)
+
+    def _check_replies(self) -> None:
+        """Whatever a follower sends has no reply: one would be taken for a part of the stream."""
+        for follower in self.followers:
+            client = follower.client
+            if not client.output.is_empty():
+                logger.warning(
+                    "Replica %s generated a reply to command '%s', disconnecting it",
+                    follower.name,
+                    client.last_command.decode("utf-8", "backslashreplace"),
+                )
+                client.output.clear()
+                self.close_follower(follower)
 
     def _check_limit(self, follower: Follower) -> None:
         """Drop a follower that is too far behind.
@@ -394,9 +412,13 @@ class Replication(FollowerCloser):
         if self._ticks % settings.repl_ping_replica_period == 0 and len(self.followers) and self.feed.leading:
             self.feed.append(PING)
         self._ticks += 1
+        backlog = self.feed.backlog
+        if backlog is not None and backlog.size != settings.repl_backlog_size:
+            backlog.resize(settings.repl_backlog_size)
         to_sockets = self.snapshots.running() is Running.RDB_TO_FOLLOWERS
         for follower in self.followers:
             self._keep_alive(follower, to_sockets, now_ms)
+            self._check_limit(follower)
         self._drop_idle_backlog(now_ms)
         self.full_sync.tick(now_ms)
         self._options = {client_id: entry for client_id, entry in self._options.items() if not entry[0].close_asap}

@@ -378,7 +378,7 @@ class Link:
         else:
             await self._send(stream, b"\n")
             last = now
-        while self._observer.must_wait():
+        while self._observer.must_wait():  # noqa: ASYNC110 - the spiller tells nobody when it has room
             # The cold tier cannot take values as fast as they are loaded.
             await trio.sleep(_BRAKE_SECONDS)
         await self._stay_current()

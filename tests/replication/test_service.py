@@ -108,6 +108,36 @@ def test_the_output_limit_but_never_below_the_backlog(world, transport_of, backl
     assert follower.gone is dropped
 
 
+def test_the_soft_limit_is_looked_at_even_if_nothing_is_written(world, transport_of):
+    world.settings.set_many([(b"client-output-buffer-limit", b"replica 0 100 3")])
+    follower = world.online_follower()
+    transport_of(follower).room = 0
+    world.write(b"SET", b"a", b"x" * 200)
+    for _ in range(4):
+        assert not follower.gone
+        follower.acknowledge(0, world.keyspace.now_ms)
+        world.tick()
+    assert follower.gone
+
+
+def test_a_follower_that_asks_for_replies_is_dropped(world, transport_of):
+    follower = world.online_follower()
+    follower.client.output.writer.write(b"-ERR unknown command\r\n")
+    world.replication.end_of_pass()
+    assert follower.gone
+    assert transport_of(follower).take() == b""
+    assert follower.client.output.is_empty()
+
+
+def test_the_backlog_follows_its_setting(world):
+    world.online_follower()
+    world.write(b"SET", b"a", b"x" * 500_000)
+    world.settings.repl_backlog_size = 1000
+    world.tick()
+    world.write(b"SET", b"a", b"x" * 50_000)
+    assert world.replication.feed.backlog.histlen < 100_000
+
+
 # --- partial resyncs
 
 
