@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -333,6 +334,33 @@ def test_every_line_of_client_list_has_the_same_fields(both: Both) -> None:
     our_fields = [re.findall(rb" ?([a-z-]+)=", line) for line in ours.split(b"\n") if line.startswith(b"id=")]
     assert our_fields[0] == fields[0]
     assert all(line == fields[0] for line in our_fields)
+
+
+# --- Pauses
+
+
+def test_writes_wait_for_the_end_of_a_pause(both: Both) -> None:
+    both.open()
+    both.ask("CLIENT PAUSE 100000 WRITE")
+    assert both.ask("GET paused", 1) == (b"$-1\r\n" + END,) * 2
+    for connection in both.pairs[1]:
+        connection.sendall(encode_command([b"INCR", b"paused"]) + encode_command([b"ECHO", b"the end"]))
+    time.sleep(0.05)
+    assert all(b"blocked_clients:1\r\n" in answer for answer in both.ask("INFO clients"))
+    redis, ours = both.ask("CLIENT LIST")
+    assert (redis.count(b" flags=bU "), ours.count(b" flags=bU ")) == (1, 1)
+    redis, ours = both.ask("CLIENT UNPAUSE")
+    assert ours == redis
+    for connection in both.pairs[1]:
+        assert read_to_end(connection, b"") == b":1\r\n" + END
+    both.ask("DEL paused")
+
+
+def test_everything_waits_for_its_time(both: Both) -> None:
+    started = time.monotonic()
+    redis, ours = both.ask("CLIENT PAUSE 300")  # what is sent behind it waits already
+    assert ours == redis == b"+OK\r\n" + END
+    assert time.monotonic() - started > 0.2
 
 
 # --- Passwords
