@@ -47,7 +47,6 @@ class AppendOnlyLog(StreamSink):
         self.file: WriteFile | None = None
         # Set by the task: an fsync of `file` or of a retired file is running in a thread.
         self.fsync_running = False
-        self.flush_sleep_us = 0  # DEBUG AOF-FLUSH-SLEEP
         # Increments no longer written: to be fsynced and closed, in this order, before anything newer counts as safe.
         self.retired: list[WriteFile] = []
         # Paths of files that nothing refers to any more: deleting a large file takes its time, so the task does it.
@@ -182,8 +181,6 @@ class AppendOnlyLog(StreamSink):
         self._status.aof_buffer_length = self.writer.buffered_bytes()
 
     def _write(self, file: WriteFile, now_s: int) -> None:
-        if self.flush_sleep_us:
-            time.sleep(self.flush_sleep_us / 1_000_000)
         data = self.writer.output()
         if self.flush_sleep_us > 0:
             time.sleep(self.flush_sleep_us / 1e6)
