@@ -241,7 +241,8 @@ class Store:
         elif kind == wire.STATS:
             self._send(self.server, self._stats(request_id))
         elif kind == wire.COMPACT:
-            self._start_compaction(request_id)
+            # Behind the deletions that came before it.
+            self.writer.jobs.put(lambda: self._start_compaction(request_id))
         elif kind == wire.RETRY:
             self._retry(request_id)
         else:
@@ -347,12 +348,12 @@ class Store:
         )
         return wire.frame(wire.FIGURES, request_id, _FIGURES.pack(*figures))
 
-    def _start_compaction(self, request_id: int) -> None:
+    def _start_compaction(self, request_id: int) -> bytes | None:
         if self.compaction is not None and self.compaction.is_alive():
-            self._send(self.server, wire.frame(wire.FAILED, request_id, b"a compaction is running already"))
-            return
+            return wire.frame(wire.FAILED, request_id, b"a compaction is running already")
         self.compaction = threading.Thread(target=self._compact, args=(request_id,), daemon=True, name="compaction")
         self.compaction.start()
+        return None
 
     def _compact(self, request_id: int) -> None:
         try:

@@ -173,9 +173,9 @@ class Listener(KeyspaceListener):
 class ColdWorld:
     """A keyspace with a tier over a MemoryStore."""
 
-    def __init__(self) -> None:
+    def __init__(self, launcher: StoreLauncher | None = None) -> None:
         self.store = MemoryStore()
-        self.tier = ColdTier(self.store)
+        self.tier = ColdTier(launcher or self.store)
         self.listener = Listener()
         self.keyspace = Keyspace(4, RandomSource(11), self.listener, self.tier)
         self.keyspace.lru_clock = 1000
