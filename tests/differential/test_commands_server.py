@@ -137,9 +137,7 @@ def test_debug_protocol_kinds_that_are_no_answers(oracle: Oracle, module_redrock
 
 
 def test_debug_reload_and_loadaof_bring_the_dataset_back(pair: Pair) -> None:
-    commands = argvs(
-        "DEBUG RELOAD; DEBUG DIGEST; PEXPIRETIME later; GET s; DEBUG RELOAD NOSAVE; DEBUG DIGEST"
-    )
+    commands = argvs("DEBUG RELOAD; DEBUG DIGEST; PEXPIRETIME later; GET s; DEBUG RELOAD NOSAVE; DEBUG DIGEST")
     commands += argvs(
         "SET s changed; SET new v; DEBUG RELOAD NOSAVE NOFLUSH MERGE; GET s; GET new; DBSIZE; DEBUG DIGEST"
     )
@@ -422,3 +420,32 @@ def test_shutdown_closes_without_an_answer(start_redrock: Callable[..., Redrock]
     assert line.file.read() == b""
     line.close()
     assert server.wait_ended() == 0
+
+
+def test_debug_looks_past_memory(oracle: Oracle, start_redrock: Callable[..., Redrock]) -> None:
+    """Cold values are part of the digest, as redis-server computes it, and stay cold."""
+    server = start_redrock("--maxrockmem", "100mb", "--rock-min-hot-keys", "0", "--rock-min-value-size", "0")
+    fill = argvs(
+        "FLUSHALL; DEBUG POPULATE 300 key 200; HSET h a 1; PEXPIREAT key:7 33177117420000; SELECT 3; SET k v; SELECT 0"
+    )
+    oracle.exchange(fill)
+    for argv in fill:
+        server.command(*argv)
+    server.command("ROCKALL")
+
+    def cold_keys() -> str:
+        found = re.search(r"rock_cold_keys:(\d+)", text_of(encode_reply(server.command("INFO", "rock"), 2)))
+        assert found
+        return found.group(1)
+
+    before = cold_keys()
+    assert int(before) >= 300
+    for argv in argvs("DEBUG DIGEST; DEBUG DIGEST-VALUE key:7 h nosuch; DBSIZE"):
+        assert encode_reply(server.command(*argv), 2) == encode_reply(oracle.exchange([argv])[0], 2), argv
+    reply = server.command("DEBUG", "OBJECT", "key:1")
+    assert isinstance(reply, Status)
+    assert b"serializedlength:" in reply.text
+    assert cold_keys() == before
+    assert server.command("DEBUG", "RELOAD") is not None
+    for argv in argvs("DEBUG DIGEST"):
+        assert encode_reply(server.command(*argv), 2) == encode_reply(oracle.exchange([argv])[0], 2), argv
