@@ -37,6 +37,9 @@ NO_EVICT: Final = 1 << 14
 # A client whose reply must not be written, or not now.
 REPLY_MASK: Final = REPLY_OFF | REPLY_SKIP
 
+# With its header, a bytes object of this size is the largest that Python makes without asking malloc.
+RECEIVE_BYTES_MIN: Final = 479
+
 # Why a client's further commands wait.
 READY: Final = 0
 PARKED: Final = 1  # for cold values
@@ -72,6 +75,8 @@ class Client:
         self.last_command = b"NULL"
         self.output_class = CLASS_NORMAL
         self.peer_listening_port = 0
+        # How much to receive at a time: little at first, since small bytes objects are cheap to make; see `serving`.
+        self.receive_bytes: i64 = RECEIVE_BYTES_MIN
         # Closing.
         self.close_asap = False
         self.close_after_reply = False
@@ -85,8 +90,10 @@ class Client:
         self.watched: list[WatchedKey] = []
         # Requests parsed ahead of their turn, when the client was parked: their cold values are loading already.
         self.ahead: list[list[bytes]] = []
+        self.writes = False  # its last command was one that writes
         self.held = False  # its replies wait for the AOF's fsync,
         self.held_offset: i64 = 0  # which has to reach this offset of the AOF
+        self.reading_paused = False  # meanwhile it has sent much: it is not read until they have gone
         # Offset of the stream after this client's last write, for WAIT; of the AOF, for appendfsync always.
         self.write_offset: i64 = 0
         self.argument_bytes = 0

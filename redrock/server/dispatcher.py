@@ -46,7 +46,7 @@ from redrock.commands.table import CommandTable
 from redrock.datatypes.value import ColdMarker
 from redrock.interfaces import ColdLoader, DiskHealth, FollowerHealth, MemoryGate
 from redrock.keyspace.database import ColdRead
-from redrock.resp.encoder import write_error, write_reply
+from redrock.resp.encoder import write_reply
 from redrock.resp.reply import QUEUED, ErrorReply, Reply
 from redrock.server.execution import Execution
 
@@ -139,6 +139,7 @@ class Dispatcher:
             self._reject(client, argv, self._table.missing_error(argv), None)
             return
         client.last_command = command.name
+        client.writes = (command.flags & WRITE) != 0
         if not command.accepts(len(argv)) or command.handler is None:
             self._reject(client, argv, errors.wrong_arity(command.name), command)
             return
@@ -188,10 +189,7 @@ class Dispatcher:
                 client.gate = gate & ~REPLY_SKIP
                 return
             return
-        if isinstance(reply, ErrorReply):
-            write_error(client.output.writer, reply.text)
-        else:
-            write_reply(client.output.writer, reply, client.resp)
+        write_reply(client.output.writer, reply, client.resp)
 
     # --- Admission
 

@@ -17,9 +17,9 @@ from mypy_extensions import i64
 
 from redrock.clients.blocking import BlockedClients
 from redrock.clients.client import (
-    IS_REPLICA,
     POSTPONED,
     READY,
+    RECEIVE_BYTES_MIN,
     Client,
 )
 from redrock.clients.output import OutputLimit
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
 
 logger: Final = logging.getLogger("redrock")
 
-_RECV_BYTES: Final = 16 * 1024
+_RECV_BYTES: Final = 16 * 1024  # for a client that has sent more than RECEIVE_BYTES_MIN at a time
 _RECV_BYTES_MAX: Final = 1024 * 1024  # for a big bulk, whose length is known
 _AHEAD_MAX: Final = 1024  # requests of a pipeline looked through when a client is parked
+# What may be received from a client whose replies wait for the disk, before it is not read any more.
+_HELD_REQUEST_BYTES_MAX: Final = 64 * 1024
 # A client's replies are sent in the middle of its pipeline when they exceed this, so that they need not all be held.
 _FLUSH_BYTES: Final = 1024 * 1024
 
@@ -77,7 +79,8 @@ class Serving(ClientResumer):
         self._observers: Final[list[ClientObserver]] = []
         self.appended_offset: i64 = 0  # of the AOF, after its flush; set by the AOF's hook
         self._safe_offset: i64 = 0  # how far the AOF is safe
-        self.throttled = False  # the cold tier cannot keep up: requests are read later
+        self.throttled = False  # the cold tier cannot keep up: who writes is read later
+        self.passed_over = False  # somebody was, in the last pass
         self._limits: Final[list[OutputLimit]] = [OutputLimit(0, 0, 0), OutputLimit(0, 0, 0), OutputLimit(0, 0, 0)]
         self._query_bytes_max: i64 = 1 << 30
 
@@ -107,6 +110,7 @@ class Serving(ClientResumer):
     def serve(self, events: list[tuple[int, int]]) -> None:
         """One pass."""
         self.begin_pass()
+        self.passed_over = False
         for fd, mask in events:
             client = self._clients.by_fd(fd)
             if client is None:
@@ -166,21 +170,39 @@ class Serving(ClientResumer):
             if client.held_offset <= fsynced_offset:
                 client.held_offset = 0
                 self.queue_send(client)
+                self._read_again(client)
             else:
                 kept.append(client)
         self._held = kept
 
+    def _read_again(self, client: Client) -> None:
+        """What a client has sent while its replies waited for the disk runs in the next pass.
+
+        Not before: the replies of one who never stops writing would wait for ever for the latest of its writes.
+        """
+        if client.reading_paused:
+            client.reading_paused = False
+            transport = client.transport
+            if transport is not None and not client.close_asap:
+                self._poller.modify(transport.fileno(), READABLE)
+        if client.state == READY and client.waiting_argv is None:
+            self._resumed.append(client)
+
     # --- Receiving
 
     def _receive(self, client: Client) -> None:
-        if self.throttled and not client.gate & IS_REPLICA:
+        if self.throttled and client.writes:
+            self.passed_over = True
             return
         parser = client.parser
         wanted = parser.missing_bytes()
         transport = client.transport
         assert transport is not None
         try:
-            data = transport.recv(_RECV_BYTES if wanted <= _RECV_BYTES else min(wanted, _RECV_BYTES_MAX))
+            receive_bytes = client.receive_bytes
+            if wanted > receive_bytes:
+                receive_bytes = min(wanted, _RECV_BYTES_MAX)
+            data = transport.recv(receive_bytes)
         except WouldBlock:
             return
         except OSError as error:
@@ -192,12 +214,20 @@ class Serving(ClientResumer):
         if not data:
             self.close(client)
             return
-        stats.total_net_input_bytes += len(data)
+        received: i64 = len(data)
+        stats.total_net_input_bytes += received
+        if received == client.receive_bytes:
+            client.receive_bytes = _RECV_BYTES
+        elif received <= RECEIVE_BYTES_MIN // 2:
+            client.receive_bytes = RECEIVE_BYTES_MIN
         client.last_interaction_ms = self._keyspace.now_ms
         parser.feed(data)
         # A client that has been resumed in this pass still has the command it waited with to run first.
         if client.state == READY and client.waiting_argv is None:
             self._process(client)
+        if client.held_offset and parser.buffered_bytes() > _HELD_REQUEST_BYTES_MAX:
+            client.reading_paused = True
+            self._poller.modify(transport.fileno(), 0)
         if parser.buffered_bytes() > self._query_bytes_max:
             logger.warning("Closing client that reached max query buffer length: id=%d", client.client_id)
             self.close(client)
@@ -207,7 +237,9 @@ class Serving(ClientResumer):
         parser = client.parser
         dispatcher = self._dispatcher
         output = client.output
-        while client.state == READY and not client.close_asap and not client.close_after_reply:
+        while (
+            client.state == READY and client.held_offset == 0 and not client.close_asap and not client.close_after_reply
+        ):
             if client.ahead:
                 argv = client.ahead.pop(0)
             else:

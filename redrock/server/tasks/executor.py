@@ -14,6 +14,7 @@ from redrock.server.poller import Poller
 from redrock.server.serving import Serving
 
 _YIELD_AFTER: Final = 0.002
+_THROTTLE_SECONDS: Final = 0.001
 
 
 class Executor:
@@ -41,9 +42,13 @@ class Executor:
             if events or self._woken or serving.has_work():
                 self._woken = False
                 serving.serve(events)
-                if perf_counter() < yield_at:
+                if serving.passed_over:
+                    # Their sockets stay ready: without a pause this would be a busy loop.
+                    await trio.sleep(_THROTTLE_SECONDS)
+                elif perf_counter() < yield_at:
                     continue
-                await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.checkpoint()
             else:
                 with trio.CancelScope() as scope:
                     self._asleep = scope
