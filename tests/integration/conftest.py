@@ -113,33 +113,32 @@ def cutting_proxy():
         proxy.close()
 
 
-def dump_of(server, databases=(0,)):
-    """Every key of these databases with its DUMP and expiry time: what the digests of equal datasets stand for."""
+def dataset_of(server, databases):
+    """Every key of these databases with its type, value and expiry time."""
     dataset = {}
-    connection = server.client(2)
     for dbid in databases:
-        connection.execute_command("SELECT", dbid)
-        for key in connection.execute_command("KEYS", "*"):
-            kind = connection.execute_command("TYPE", key)
-            if kind == b"hash":
-                value = tuple(sorted(connection.execute_command("HGETALL", key).items()))
-            else:
-                value = connection.execute_command("GET", key)
-            dataset[dbid, key] = (kind, value, connection.execute_command("PEXPIRETIME", key))
-    connection.execute_command("SELECT", 0)
+        _, keys = server.exchange([[b"SELECT", b"%d" % dbid], [b"KEYS", b"*"]])
+        kinds = [kind.text for kind in server.exchange([[b"TYPE", key] for key in keys])]
+        values = server.exchange(
+            [[b"HGETALL" if kind == b"hash" else b"GET", key] for kind, key in zip(kinds, keys, strict=True)]
+        )
+        times = server.exchange([[b"PEXPIRETIME", key] for key in keys])
+        for key, kind, value, at in zip(keys, kinds, values, times, strict=True):
+            content = dict(zip(value[::2], value[1::2], strict=True)) if kind == b"hash" else value
+            dataset[dbid, key] = (kind, content, at)
+    server.command("SELECT", 0)
     return dataset
 
 
 @pytest.fixture
 def same_dataset():
-    """Waits until two servers hold the same data."""
+    """Waits until two servers hold the same data by their digests, then compares it."""
 
     def check(one, other, databases=(0,)):
-        def equal():
-            return dump_of(one, databases) == dump_of(other, databases)
-
-        other.wait_until(equal)
-        return dump_of(one, databases)
+        other.wait_until(lambda: one.command("DEBUG", "DIGEST").text == other.command("DEBUG", "DIGEST").text)
+        dataset = dataset_of(one, databases)
+        assert dataset_of(other, databases) == dataset
+        return dataset
 
     return check
 
