@@ -23,6 +23,9 @@ class RedisFormatter(logging.Formatter):
 
     role = "M"
 
+    def speak_as_child(self) -> None:
+        self.role = "C"
+
     def format(self, record: logging.LogRecord) -> str:
         at = time.localtime(record.created)
         moment = (
@@ -49,6 +52,8 @@ def set_level(loglevel: str) -> None:
 def start_logging(logfile: str, loglevel: str) -> RedisFormatter:
     """Log to the file, or to standard output if ``logfile`` is empty. Raises OSError if it cannot be opened."""
     formatter = RedisFormatter()
+    # Only children that make snapshots are forked.
+    os.register_at_fork(after_in_child=formatter.speak_as_child)
     handler: logging.Handler
     if logfile:
         # Reopened when it was moved away, since Redis opens its log for every line and log rotation relies on it.

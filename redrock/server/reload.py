@@ -68,6 +68,9 @@ class Reload:
         """Write out what the log still holds in memory, empty the dataset, and load the log."""
         persistence = self._persistence
         persistence.log.flush(force=True)
+        # The files are read as at a start: by what the manifest on the disk says, and old ones are removed.
+        persistence.log.load_manifest()
+        persistence.log.remove_history()
         self._empty()
         # What the log's commands do is not to be propagated again.
         sinks = [sink for sink in (persistence.log, self._feed) if sink.active]

@@ -274,6 +274,7 @@ class Server:
 
     def _hook_settings(self) -> None:
         self.settings.on_change("appendonly", self.persistence.appendonly_changed)
+        self.settings.on_change("aof-disable-auto-gc", self.persistence.log.remove_history)
         self.settings.on_change("loglevel", self._loglevel_changed)
 
     def _loglevel_changed(self) -> None:
@@ -415,9 +416,8 @@ class Server:
         """Run a part of the server; if it fails, its name is in the log."""
         try:
             await part.run(task_status=task_status)
-        except FatalError as error:
-            logger.critical("The %s cannot go on: %s", name, error)
-            raise
+        except FatalError:
+            raise  # where it was met, Redis's words for it have been logged
         except DatasetInDoubt as error:
             logger.critical("The server stops, since its dataset is in doubt: %s", error)
             raise
@@ -476,9 +476,11 @@ def run_server(settings: Settings) -> int:
     try:
         code = trio.run(server.run, listeners)
         remove_files(settings)
-    except* (FatalError, StoreStartError) as group:
+    except* StoreStartError as group:
         for failure in group.exceptions:
             logger.critical("%s", failure)
+    except* FatalError:
+        pass  # Logged in Redis's words where it was met; scripts look for them in the log's last line.
     except* DatasetInDoubt:
         pass  # The log has it from where it was met.
     finally:
