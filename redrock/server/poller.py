@@ -17,7 +17,10 @@ BROKEN: Final = 8 | 16  # select.EPOLLERR | select.EPOLLHUP
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Poller:
-    """Level-triggered readiness. Events are (descriptor, mask of READABLE, WRITABLE, BROKEN)."""
+    """Level-triggered readiness. Events are (descriptor, mask of READABLE, WRITABLE, BROKEN).
+
+    A mask of 0 asks for nothing; some pollers report BROKEN all the same.
+    """
 
     def fileno(self) -> int:
         raise NotImplementedError
@@ -63,10 +66,14 @@ class EpollPoller(Poller):
 
 
 class SelectorPoller(Poller):
-    """The portable form. The values of READABLE and WRITABLE are translated to the selector's."""
+    """The portable form. The values of READABLE and WRITABLE are translated to the selector's.
+
+    A selector cannot watch a descriptor for nothing at all: such descriptors are in ``_unwatched``.
+    """
 
     def __init__(self) -> None:
         self._selector: Final = selectors.DefaultSelector()
+        self._unwatched: Final[set[int]] = set()
 
     def fileno(self) -> int:
         number = getattr(self._selector, "fileno", None)
@@ -82,10 +89,21 @@ class SelectorPoller(Poller):
         self._selector.register(fd, self._events(mask))
 
     def modify(self, fd: int, mask: int) -> None:
-        self._selector.modify(fd, self._events(mask))
+        if fd in self._unwatched:
+            if mask:
+                self._unwatched.remove(fd)
+                self._selector.register(fd, self._events(mask))
+        elif mask:
+            self._selector.modify(fd, self._events(mask))
+        else:
+            self._selector.unregister(fd)
+            self._unwatched.add(fd)
 
     def unregister(self, fd: int) -> None:
-        self._selector.unregister(fd)
+        if fd in self._unwatched:
+            self._unwatched.remove(fd)
+        else:
+            self._selector.unregister(fd)
 
     def poll(self) -> list[tuple[int, int]]:
         return [

@@ -169,7 +169,8 @@ class Serving(ClientResumer):
         for client in self._held:
             if client.held_offset <= fsynced_offset:
                 client.held_offset = 0
-                self.queue_send(client)
+                if not client.close_asap:
+                    self._send(client)  # now, before the next write of this client would hold it back again
                 self._read_again(client)
             else:
                 kept.append(client)
