@@ -89,7 +89,7 @@ def test_big_hashes_and_huge_strings(start_redrock: StartServer) -> None:
 
 
 def test_a_pipeline_keeps_its_order_while_more_of_it_arrives(start_redrock: StartServer) -> None:
-    """A client resumed in the pass in which its next bytes came in ran those first, and lost the command it waited for."""
+    """A client resumed in the pass in which more bytes came in ran those first, and lost what it had waited for."""
     server = start_redrock("--maxrockmem", "1mb")
     count = 4000
     fill(server, count)
