@@ -301,6 +301,11 @@ DEBUG_PROTOCOL_TYPE: Final = (
 )
 
 
+def config_force_all_failed(reason: str) -> bytes:
+    """``reason`` is what the system says."""
+    return b"ERR CONFIG-REWRITE-FORCE-ALL failed: %b" % reason.encode()
+
+
 # --- Hashes, and the SCAN family
 
 INVALID_CURSOR: Final = b"ERR invalid cursor"

@@ -76,8 +76,11 @@ class _Lines:
         return b"".join(line + b"\n" for line in kept)
 
 
-def rewritten(old: bytes, settings: Settings, users: Sequence[bytes] = ()) -> bytes:
-    """The text ``old`` of a file brought up to date. ``users``: what follows `user ` in the line of each user."""
+def rewritten(old: bytes, settings: Settings, users: Sequence[bytes] = (), everything: bool = False) -> bytes:
+    """The text ``old`` of a file brought up to date. ``users``: what follows `user ` in the line of each user.
+
+    ``everything``: directives that have their default are written, too.
+    """
     lines = _Lines(old)
     for directive in DIRECTIVES:
         name = directive.name.encode()
@@ -87,7 +90,7 @@ def rewritten(old: bytes, settings: Settings, users: Sequence[bytes] = ()) -> by
         if name == b"replicaof" and settings.cluster_enabled:
             continue
         for line, append in directive.kind.file_lines(name, value, directive.default):
-            lines.write(name, line, append)
+            lines.write(name, line, append or everything)
     lines.handled.update((b"user", b"loadmodule"))
     if settings.aclfile == "":
         for user in users:
@@ -96,7 +99,7 @@ def rewritten(old: bytes, settings: Settings, users: Sequence[bytes] = ()) -> by
     return lines.join()
 
 
-def rewrite_config_file(settings: Settings, users: Sequence[bytes] = ()) -> None:
+def rewrite_config_file(settings: Settings, users: Sequence[bytes] = (), everything: bool = False) -> None:
     """Bring the server's configuration file up to date; OSError if it cannot be. Blocks for an fsync.
 
     A file that is no longer there is written anew.
@@ -108,7 +111,7 @@ def rewrite_config_file(settings: Settings, users: Sequence[bytes] = ()) -> None
             old = file.read()
     except FileNotFoundError:
         old = b""
-    _replace(path, rewritten(old, settings, users))
+    _replace(path, rewritten(old, settings, users, everything))
 
 
 def _replace(path: str, content: bytes) -> None:

@@ -84,7 +84,7 @@ def read_to_end(connection: socket.socket, request: bytes) -> bytes:
 def normal(answer: bytes) -> bytes:
     """Without what differs between two servers: ids, addresses, sizes of buffers, ages, and so lengths of texts."""
     answer = re.sub(rb"(\$2\r\nid\r\n):\d+", rb"\1:N", answer)
-    answer = re.sub(rb"\b(id|addr|laddr|fd|age|qbuf-free|rbs|rbp|tot-mem)=[^ ]+", rb"\1=*", answer)
+    answer = re.sub(rb"\b(id|addr|laddr|fd|age|idle|qbuf-free|rbs|rbp|tot-mem)=[^ ]+", rb"\1=*", answer)
     return re.sub(rb"[$=]\d+\r\n(txt:)?(id=)", rb"\1\2", answer)
 
 

@@ -15,6 +15,7 @@ from persistence.rdb.codec import encode_value
 from redrock import errors
 from redrock.commands.command import Handler
 from redrock.commands.help import help_reply
+from redrock.config.rewrite import rewrite_config_file
 from redrock.datatypes.allocation import bytes_memory
 from redrock.datatypes.hash import HashValue
 from redrock.datatypes.listpack import to_list
@@ -54,6 +55,8 @@ _HELP: Final = (
     b"    End the server as a failed assertion does.",
     b"CHANGE-REPL-ID",
     b"    Take a new replication id and forget the second one.",
+    b"CONFIG-REWRITE-FORCE-ALL",
+    b"    As CONFIG REWRITE, but write directives that have their default, too.",
     b"DIGEST",
     b"    Show 40 hexadecimal digits that are equal for equal datasets.",
     b"DIGEST-VALUE <key> [<key> ...]",
@@ -260,6 +263,16 @@ def _aof_flush_sleep(ctx: "Context", argv: list[bytes]) -> Reply:
     return OK
 
 
+def _config_rewrite_force_all(ctx: "Context", argv: list[bytes]) -> Reply:
+    if not ctx.settings.config_file:
+        raise ReplyError(errors.CONFIG_NO_FILE)
+    try:
+        rewrite_config_file(ctx.settings, everything=True)
+    except OSError as error:
+        raise ReplyError(errors.config_force_all_failed(os.strerror(error.errno or 0))) from None
+    return OK
+
+
 def _set_skip_checksum_validation(ctx: "Context", argv: list[bytes]) -> Reply:
     ctx.facts.skip_checksums = _switch(argv[2])
     return OK
@@ -362,6 +375,7 @@ _SUBCOMMANDS: Final[dict[bytes, tuple[int, int | None, Callable[["Context", list
     b"aof-flush-sleep": (3, 3, _aof_flush_sleep),
     b"assert": (2, None, _panic),
     b"change-repl-id": (2, 2, _change_repl_id),
+    b"config-rewrite-force-all": (2, 2, _config_rewrite_force_all),
     b"digest": (2, 2, _digest),
     b"digest-value": (2, None, _digest_value),
     b"error": (3, 3, _error),

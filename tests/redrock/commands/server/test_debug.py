@@ -6,6 +6,7 @@ import logging
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,21 @@ def test_checksums_of_restore_can_be_skipped(runner: CommandRunner) -> None:
     runner.run("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", 1)
     assert runner.run("RESTORE", "t", 0, broken) is OK
     assert runner.run("GET", "t") == b"text"
+
+
+def test_config_rewrite_force_all(whole: CommandRunner, tmp_path: Path) -> None:
+    assert whole.run("DEBUG", "CONFIG-REWRITE-FORCE-ALL") == errors.CONFIG_NO_FILE
+    path = tmp_path / "x.conf"
+    path.write_bytes(b"hz 50\n")
+    whole.settings.config_file = str(path)
+    whole.settings.hz = 50
+    assert whole.run("DEBUG", "CONFIG-REWRITE-FORCE-ALL") is OK
+    lines = path.read_bytes().split(b"\n")
+    assert b"hz 50" in lines
+    assert b"maxmemory-samples 5" in lines
+    whole.settings.config_file = str(tmp_path / "missing" / "x.conf")
+    reply = whole.run("DEBUG", "CONFIG-REWRITE-FORCE-ALL")
+    assert reply == b"ERR CONFIG-REWRITE-FORCE-ALL failed: No such file or directory"
 
 
 def test_change_repl_id(whole: CommandRunner) -> None:
