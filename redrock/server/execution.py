@@ -80,7 +80,7 @@ class Execution:
         except ReplyError as error:
             reply = self._failed(command, error.text)
         except ColdRead:
-            # Values looked up before the cold one have not been changed; they are not to be taken for half changed later.
+            # Values looked up before the cold one have not been changed, nor are they to be taken for that later.
             keyspace.settle()
             self._leave(outer_rewritten, outer_suppressed, outer_forced)
             raise
