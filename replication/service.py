@@ -276,7 +276,11 @@ class Replication(FollowerCloser):
         options = self.options_of(client)
         if options.filtered and not options.capa_eof:
             raise ReplyError(errors.SYNC_FILTER_NEEDS_EOF)
-        logger.info("Replica %s asks for synchronization", Follower(client, options, False, 0).name)
+        logger.info("Replica %s asks for synchronization", self.name_of(client))
+
+    def name_of(self, client: Client) -> str:
+        """What the log calls a connection that is, or wants to be, a follower."""
+        return Follower(client, self.options_of(client), False, 0).name
 
     def acknowledged(self, client: Client, offset: int) -> None:
         """REPLCONF ACK from a follower."""
@@ -375,10 +379,17 @@ class Replication(FollowerCloser):
         for follower in self.followers:
             client = follower.client
             if not client.output.is_empty():
+                command = client.last_command.decode("utf-8", "backslashreplace")
+                reply = client.output.writer.getvalue()
+                if reply.startswith(b"-"):
+                    logger.warning(
+                        "== CRITICAL == This master is sending an error to its replica: '%s' after processing the "
+                        "command '%s'",
+                        reply[1:].partition(b"\r")[0].decode("utf-8", "backslashreplace"),
+                        command,
+                    )
                 logger.warning(
-                    "Replica %s generated a reply to command '%s', disconnecting it",
-                    follower.name,
-                    client.last_command.decode("utf-8", "backslashreplace"),
+                    "Replica generated a reply to command '%s', disconnecting it: %s", command, follower.name
                 )
                 client.output.clear()
                 self.close_follower(follower)

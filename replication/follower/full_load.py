@@ -4,6 +4,10 @@ Source: Redis 7.0.15, replication.c, readSyncBulkPayload from the end of the tra
 Order: the AOF is stopped and a child that saves is killed, so that neither writes what is about to go; followers and
 the backlog go; the old data goes; the RDB is loaded, in slices, while clients are told LOADING; then the AOF begins
 anew. If the load fails the dataset is empty, and the sync is tried again.
+
+With `aside` (`repl-diskless-load swapdb`) the new data is loaded into databases of its own and takes the place of the
+old data at the end, in one step; if the load fails, the old data is still there. Clients are told LOADING all the same,
+unless the leader's history is the one that we have been following: then they read the old data meanwhile.
 """
 
 import logging
@@ -16,6 +20,7 @@ from persistence.service import Persistence
 from persistence.status import CHILD_RDB
 from redrock.config.values import SettingValues
 from redrock.errors import CorruptionError
+from redrock.keyspace.database import Database
 from redrock.keyspace.keyspace import Keyspace
 from redrock.util.clock import Clock
 from replication.service import Replication
@@ -26,7 +31,7 @@ _EVENTS_PER_LOOK: Final = 64
 
 
 class FullLoad:
-    """One full sync's load. ``observer`` is told of keys as they come, and may spill."""
+    """One full sync's load. ``observer`` is told of keys as they come, and may spill. ``aside``: see the module."""
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class FullLoad:
         settings: SettingValues,
         observer: LoadObserver,
         clock: Clock,
+        aside: bool = False,
     ) -> None:
         self._replication: Final = replication
         self._persistence: Final = persistence
@@ -43,6 +49,9 @@ class FullLoad:
         self._settings: Final = settings
         self._clock: Final = clock
         self._status: Final = persistence.status
+        self._aside: list[Database] | None = None
+        if aside:
+            self._aside = [Database(keyspace, place, keyspace.next_store_id()) for place in range(settings.databases)]
         # A follower keeps expired keys: its leader removes them.
         self.loader: Final = RdbLoader(keyspace, settings, self._status, clock.now_ms(), True, observer)
         self._file: RdbFileLoad | None = None
@@ -59,11 +68,12 @@ class FullLoad:
                 self._status.child_pid,
             )
             persistence.kill_rdb_child()
-        self._replication.dataset_will_be_replaced()
-        logger.info("MASTER <-> REPLICA sync: Flushing old data")
-        self._empty()
+        if self._aside is None:
+            self._replication.dataset_will_be_replaced()
+            logger.info("MASTER <-> REPLICA sync: Flushing old data")
+            self._empty()
+            self._keyspace.loading = True
         logger.info("MASTER <-> REPLICA sync: Loading DB in memory")
-        self._keyspace.loading = True
 
     def _empty(self) -> None:
         for database in self._keyspace.databases:
@@ -85,11 +95,12 @@ class FullLoad:
 
     # --- from the socket
 
-    def open_stream(self, length: int | None) -> None:
-        """Load from the transfer's payload as it comes."""
+    def open_stream(self, length: int | None, same_history: bool = False) -> None:
+        """Load from the transfer's payload as it comes. ``same_history``: the old data is older, but not another's."""
         self._reader = RdbReader(self._settings.rdbchecksum)
         load = self._status.load
         load.begin(int(time.time()), length or 0)
+        load.async_loading = same_history and self._aside is not None
         self._status.rdb_last_load_keys_expired = 0
         self._status.rdb_last_load_keys_loaded = 0
         self._replication.host.loading_changed()
@@ -101,6 +112,18 @@ class FullLoad:
 
     def stream_step(self, slice_ns: int) -> bool:
         """Load what has been fed; False: there is more to do. Raises FatalError or CorruptionError."""
+        if self._aside is None:
+            return self._read_on(slice_ns)
+        keyspace = self._keyspace
+        present, keyspace.databases = keyspace.databases, self._aside
+        keyspace.loading = True
+        try:
+            return self._read_on(slice_ns)
+        finally:
+            keyspace.databases = present
+            keyspace.loading = False
+
+    def _read_on(self, slice_ns: int) -> bool:
         reader = self._reader
         assert reader is not None
         deadline_ns = self._clock.monotonic_ns() + slice_ns
@@ -127,11 +150,29 @@ class FullLoad:
         """To be called in any case once `begin` has been."""
         if self._file is not None:
             self._file.close()
-        if not succeeded:
+        if self._aside is not None:
+            self._end_aside(succeeded, self._aside)
+        elif not succeeded:
             self._empty()
         self._keyspace.loading = False
         self._status.load.end()
         self._replication.host.loading_changed()
+
+    def _end_aside(self, succeeded: bool, aside: list[Database]) -> None:
+        """Put the new data into the place of the old, or throw it away. O(databases): tables change hands whole."""
+        if not succeeded:
+            logger.info("MASTER <-> REPLICA sync: Discarding temporary DB in background")
+            for database in aside:
+                database.clear()
+            return
+        self._replication.dataset_will_be_replaced()
+        logger.info("MASTER <-> REPLICA sync: Swapping active DB with loaded DB")
+        self._empty()
+        for database, loaded in zip(self._keyspace.databases, aside, strict=True):
+            database.table = loaded.table
+            database.expires = loaded.expires
+            database.data_bytes = loaded.data_bytes
+        logger.info("MASTER <-> REPLICA sync: Discarding old DB in background")
 
     def stream_dbid(self) -> int:
         """The database that the leader's stream has selected; -1 if the RDB does not say."""

@@ -218,6 +218,10 @@ class FullSync:
         if self.pipe_waker is not None:
             self.pipe_waker.wake()
 
+    def streaming_count(self) -> int:
+        """How many followers share the present pipe."""
+        return sum(not follower.gone for follower in self._streaming_to)
+
     def anybody_streams(self) -> bool:
         """Is there still somebody to get the snapshot?"""
         return any(not follower.gone for follower in self._streaming_to)
@@ -241,6 +245,7 @@ class FullSync:
             # first ACK says so. (redis-cli --slave, which comes by SYNC, sends one for this purpose.)
             follower.start_on_ack = True
             self._put_online(follower, now_ms)
+        self.chunks_sent()
 
     # --- the end
 

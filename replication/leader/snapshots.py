@@ -72,9 +72,12 @@ class PersistenceSnapshots(Snapshots):
     def child_ended(self, ok: bool, to_pipe: bool) -> None:
         """A child that made an RDB is gone."""
         assert self._replication is not None
-        if to_pipe:
+        if to_pipe and ok:
             self._child_ok = ok
             self._pipe_may_have_ended()
+        elif to_pipe:
+            # There is no point in waiting until the sockets have taken half a snapshot.
+            self._replication.full_sync.pipe_ended(False, self._replication.keyspace.now_ms)
         else:
             self._replication.full_sync.disk_ended(ok)
 

@@ -247,6 +247,7 @@ class Link:
         role.transfer_last_io_ms = self._clock.now_ms()
         receiver = TransferReceiver()
         receiver.feed(rest)
+        aside = self._loads_aside()
         load = FullLoad(
             self._replication,
             self._persistence,
@@ -254,10 +255,12 @@ class Link:
             self._settings,
             self._observer,
             self._clock,
+            aside,
         )
         try:
-            if self._loads_from_socket():
-                await self._load_from_socket(stream, receiver, load)
+            if aside or self._loads_from_socket():
+                same_history = replid == self._replication.identity.replid
+                await self._load_from_socket(stream, receiver, load, same_history)
             else:
                 await self._load_from_file(stream, receiver, load)
         except (ProtocolError, CorruptionError, FatalError, OSError) as error:
@@ -270,12 +273,16 @@ class Link:
         return receiver.take_rest(), receiver.marked
 
     def _loads_from_socket(self) -> bool:
-        """repl-diskless-load.
-
-        Differs from Redis: `swapdb` receives to disk as `disabled` does. Either way the old data stays until the new
-        data is all here; Redis keeps both in memory meanwhile, which is what there is too little of here.
-        """
+        """repl-diskless-load on-empty-db."""
         return self._settings.repl_diskless_load == "on-empty-db" and self._replication.keyspace.key_count() == 0
+
+    def _loads_aside(self) -> bool:
+        """repl-diskless-load swapdb.
+
+        Differs from Redis: with the cold tier on, it receives to disk as `disabled` does. The old data stays until the
+        new data is here, too, but not both in memory, which is what there is too little of then.
+        """
+        return self._settings.repl_diskless_load == "swapdb" and not self._settings.maxrockmem
 
     async def _next_payload(self, stream: trio.abc.Stream, receiver: TransferReceiver, target: str) -> bytes | None:
         """The next piece of the RDB; None at its end."""
@@ -384,10 +391,12 @@ class Link:
         await self._stay_current()
         return last
 
-    async def _load_from_socket(self, stream: trio.abc.Stream, receiver: TransferReceiver, load: FullLoad) -> None:
+    async def _load_from_socket(
+        self, stream: trio.abc.Stream, receiver: TransferReceiver, load: FullLoad, same_history: bool
+    ) -> None:
         data = await self._next_payload(stream, receiver, "to parser")
         load.begin()
-        load.open_stream(self._role.transfer_total)
+        load.open_stream(self._role.transfer_total, same_history)
         succeeded = False
         newline_at = 0.0
         try:

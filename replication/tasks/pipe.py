@@ -4,6 +4,7 @@ The slowest follower sets the pace, as in Redis: what it has not taken is kept i
 that is much. A follower that takes nothing for `repl-timeout` is dropped by `Replication.tick`.
 """
 
+import logging
 import os
 from typing import Final
 
@@ -12,6 +13,8 @@ import trio
 from replication.leader.followers import Waker
 from replication.leader.snapshots import PersistenceSnapshots
 from replication.service import Replication
+
+logger: Final = logging.getLogger("redrock.replication")
 
 READ_BYTES: Final = 256 * 1024
 # Enough that the sockets never run dry while the pipe is read.
@@ -42,6 +45,9 @@ class PipeReader(Waker):
                 full_sync.chunk(data)
                 await self._drained(UNSENT_BYTES_MAX)
             await self._drained(0)
+            logger.warning(
+                "Diskless rdb transfer, done reading from pipe, %d replicas still up.", full_sync.streaming_count()
+            )
         finally:
             # If nobody is left, this ends the child as well: it cannot write any more.
             os.close(self._fd)

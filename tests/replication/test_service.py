@@ -120,13 +120,19 @@ def test_the_soft_limit_is_looked_at_even_if_nothing_is_written(world, transport
     assert follower.gone
 
 
-def test_a_follower_that_asks_for_replies_is_dropped(world, transport_of):
+def test_a_follower_that_asks_for_replies_is_dropped(world, transport_of, caplog):
     follower = world.online_follower()
+    follower.client.last_command = b"slowlog|get"
     follower.client.output.writer.write(b"-ERR unknown command\r\n")
     world.replication.end_of_pass()
     assert follower.gone
     assert transport_of(follower).take() == b""
     assert follower.client.output.is_empty()
+    assert [record.getMessage() for record in caplog.records] == [
+        "== CRITICAL == This master is sending an error to its replica: 'ERR unknown command' after processing the "
+        "command 'slowlog|get'",
+        "Replica generated a reply to command 'slowlog|get', disconnecting it: 127.0.0.1:6380",
+    ]
 
 
 def test_the_backlog_follows_its_setting(world):

@@ -89,6 +89,8 @@ def psync(ctx: "Context", argv: list[bytes]) -> Reply:
     replication.check_sync(ctx.client)
     offset = parse_integer(argv[2])
     if offset is None:
+        name = replication.name_of(ctx.client)
+        logger.warning("Replica %s asks for synchronization but with a wrong offset", name)
         raise ReplyError(errors.NOT_AN_INTEGER)
     replication.sync(ctx.client, PsyncRequest(argv[1], offset))
     return NO_REPLY

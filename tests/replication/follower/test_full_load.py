@@ -115,3 +115,60 @@ def test_the_log_is_stopped_and_begins_anew(world, persistence, load):
     world.settings.appendonly = True
     load.restart_log()
     assert calls == ["stop", "restart"]
+
+
+# --- aside
+
+
+@pytest.fixture
+def load_aside(world, persistence, load):
+    return FullLoad(
+        world.replication, persistence, world.keyspace, world.settings, LoadObserver(), world.clock, aside=True
+    )
+
+
+def read_all(load, data, piece=40):
+    load.open_stream(None)
+    for start in range(0, len(data), piece):
+        load.stream_feed(data[start : start + piece])
+        while not load.stream_step(LONG_NS):
+            pass
+        yield
+    load.stream_end()
+
+
+def test_the_old_data_stays_until_the_new_is_here(world, load_aside, make_rdb):
+    world.replication.full_sync_done(b"1" * 40, 10, 0)
+    sub_follower = world.follower(psync=(b"1" * 40, b"11"))
+    watching = world.keyspace.databases[0]
+    load_aside.begin()
+    for _ in read_all(load_aside, make_rdb({b"a": b"1", b"b": b"2"})):
+        assert keys(world) == [(3, b"old")]
+        assert not world.keyspace.loading
+        assert not sub_follower.gone
+    load_aside.finish(True)
+    assert keys(world) == [(0, b"a"), (0, b"b")]
+    assert world.keyspace.databases[0] is watching, "clients that have it selected see the new data"
+    assert watching.data_bytes > 0
+    assert sub_follower.gone
+
+
+def test_a_broken_dataset_leaves_the_old_one(world, load_aside, make_rdb):
+    load_aside.begin()
+    with pytest.raises(CorruptionError):
+        for _ in read_all(load_aside, make_rdb({b"a": b"1"})[:-3]):
+            pass
+    load_aside.finish(False)
+    assert keys(world) == [(3, b"old")]
+    assert world.host.calls.count("dataset_flushed") == 0
+
+
+@pytest.mark.parametrize("same_history", [True, False])
+def test_who_reads_meanwhile(persistence, load_aside, same_history):
+    load_aside.begin()
+    load_aside.open_stream(None, same_history)
+    assert persistence.status.load.loading
+    assert persistence.status.load.async_loading is same_history
+    load_aside.finish(False)
+    assert not persistence.status.load.loading
+    assert not persistence.status.load.async_loading

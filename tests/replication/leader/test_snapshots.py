@@ -64,8 +64,7 @@ def test_to_disk(world, persistence, snapshots):
 
 
 @pytest.mark.parametrize("pipe_first", [True, False])
-@pytest.mark.parametrize("ok", [True, False])
-def test_a_pipe_is_over_when_child_and_pipe_are(world, persistence, snapshots, waker, pipe_first, ok):
+def test_a_pipe_is_over_when_child_and_pipe_are(world, persistence, snapshots, waker, pipe_first):
     assert snapshots.start_to_followers(b"prefix", b"suffix")
     assert waker.count == 1
     assert snapshots.running() is Running.RDB_TO_FOLLOWERS
@@ -75,14 +74,25 @@ def test_a_pipe_is_over_when_child_and_pipe_are(world, persistence, snapshots, w
         snapshots.pipe_read()
         assert ends(world) == []
         persistence.status.child_ended()
-        snapshots.child_ended(ok, True)
+        snapshots.child_ended(True, True)
     else:
         persistence.status.child_ended()
-        snapshots.child_ended(ok, True)
+        snapshots.child_ended(True, True)
         assert ends(world) == []
         assert snapshots.running() is Running.RDB_TO_FOLLOWERS, "its last bytes are on their way"
         snapshots.pipe_read()
-    assert ends(world) == [("pipe", ok)]
+    assert ends(world) == [("pipe", True)]
+    assert snapshots.running() is Running.NOTHING
+
+
+def test_a_child_that_fails_ends_it_at_once(world, persistence, snapshots):
+    assert snapshots.start_to_followers(b"prefix", b"suffix")
+    persistence.status.child_ended()
+    snapshots.child_ended(False, True)
+    assert ends(world) == [("pipe", False)]
+    assert snapshots.running() is Running.RDB_TO_FOLLOWERS, "its reader has still to see the end"
+    snapshots.pipe_read()
+    assert ends(world) == [("pipe", False)]
     assert snapshots.running() is Running.NOTHING
 
 

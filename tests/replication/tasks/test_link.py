@@ -6,6 +6,7 @@ import pytest
 import trio
 import trio.testing
 
+from redrock.datatypes.string import StringValue
 from replication.protocol.handshake import encode_command
 from replication.protocol.stream import GETACK
 from replication.role import LeaderAddress, LinkState
@@ -33,7 +34,7 @@ async def full_sync(leader, rdb, *, psync=(b"?", b"-1"), offset=100, marked=Fals
 
 
 @pytest.mark.parametrize("marked", [True, False])
-@pytest.mark.parametrize("load", ["disabled", "on-empty-db"])
+@pytest.mark.parametrize("load", ["disabled", "on-empty-db", "swapdb"])
 def test_full_sync_then_the_stream(world, run_link, commands, make_rdb, tmp_path, marked, load):
     world.settings.repl_diskless_load = load
 
@@ -199,8 +200,6 @@ def test_an_answer_that_leads_nowhere_is_tried_again_later(world, run_link, answ
 
 def test_an_error_during_the_transfer_keeps_the_old_data(world, run_link, make_rdb):
     async def script(leader):
-        from redrock.datatypes.string import StringValue
-
         world.keyspace.databases[0].put(b"old", StringValue(b"1"))
         connection = await leader.accept()
         await connection.greet()
@@ -310,3 +309,30 @@ def test_newlines_while_loading(world, run_link, make_rdb, monkeypatch):
         assert connection.parser.blank_lines >= 2
 
     run_link(script)
+
+
+def test_swapdb_keeps_the_old_data_but_not_in_memory_with_a_cold_tier(world, run_link, make_rdb, tmp_path):
+    world.settings.repl_diskless_load = "swapdb"
+    world.keyspace.databases[0].put(b"old", StringValue(b"1"))
+
+    async def script(leader):
+        rdb = make_rdb({b"k": b"v"})
+        connection = await leader.accept()
+        await connection.greet()
+        await connection.say(b"+FULLRESYNC %b 100\r\n$%d\r\n%b" % (LEADER, len(rdb), rdb[:-1]))
+        await settled(0.1)
+        assert keys(world) == {b"old"}
+        assert list(tmp_path.iterdir()) == []
+        await connection.close()
+        world.settings.maxrockmem = 1 << 20
+        connection = await leader.accept()
+        await connection.greet()
+        await connection.say(b"+FULLRESYNC %b 100\r\n$%d\r\n%b" % (LEADER, len(rdb), rdb[:-1]))
+        await settled(0.1)
+        assert keys(world) == {b"old"}
+        assert [path.name[:5] for path in tmp_path.iterdir()] == ["temp-"]
+        await connection.say(rdb[-1:])
+        await settled(0.1)
+
+    run_link(script, autojump=False)
+    assert keys(world) == {b"k"}
