@@ -133,11 +133,13 @@ class Serving(ClientResumer):
             resumed = self._resumed.copy()
             self._resumed.clear()
             for client in resumed:
-                if not client.close_asap:
+                # It may have run on already, and wait again, since it was put on the list (perhaps for two reasons).
+                if client.state == READY and not client.close_asap:
                     self._continue(client)
         self._dispatcher.flush_effects()
         for hook in self._hooks:
-            hook.end_of_pass()
+            if hook.wanted:
+                hook.end_of_pass()
         self._send_all()
         if self._to_close:
             self._close_all()
