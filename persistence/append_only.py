@@ -27,7 +27,7 @@ from persistence.files import Disk, ReadFile, WriteFile, reason, unlink_if_there
 from persistence.status import LOG_OFF, LOG_ON, LOG_WAIT_REWRITE, PersistenceStatus
 from redrock.config.values import SettingValues
 from redrock.errors import FatalError
-from redrock.interfaces import StreamSink
+from redrock.interfaces import PassHook, StreamSink
 from redrock.util.clock import Clock
 
 logger: Final = logging.getLogger("redrock.persistence")
@@ -45,6 +45,8 @@ class AppendOnlyLog(StreamSink):
         self.writer: Final = AofWriter()
         self.manifest = Manifest()
         self.file: WriteFile | None = None
+        # What flushes the log at the end of a pass: told when the log is switched on or off.
+        self.pass_hook: PassHook | None = None
         # Set by the task: an fsync of `file` or of a retired file is running in a thread.
         self.fsync_running = False
         # Increments no longer written: to be fsynced and closed, in this order, before anything newer counts as safe.
@@ -459,6 +461,8 @@ class AppendOnlyLog(StreamSink):
     # --- Helpers
 
     def _set_state(self, state: int) -> None:
+        if self.pass_hook is not None:
+            self.pass_hook.wanted = True
         self._status.aof_state = state
         self.active = state != LOG_OFF
 

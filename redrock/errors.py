@@ -183,8 +183,8 @@ def protected_command(name: bytes, directive: bytes) -> bytes:
 def pubsub_context(name: bytes) -> bytes:
     """A RESP2 client with subscriptions may do little else."""
     return (
-        b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-        % name
+        b"ERR Can't execute '%b': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+        b"this context" % name
     )
 
 
@@ -372,8 +372,8 @@ def expire_option(option: bytes) -> bytes:
 # --- Persistence
 
 MISCONF_RDB: Final = (
-    b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may "
-    b"modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    b"may modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
     b"snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
     b"error."
 )

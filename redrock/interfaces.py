@@ -159,7 +159,12 @@ class ColdLoader:
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class PassHook:
-    """Has something to do once after each pass of the executor, before replies are sent."""
+    """Has something to do once after each pass of the executor, before replies are sent.
+
+    ``wanted`` False: nothing for now, so that a pass of one request does not pay for features that are not in use.
+    """
+
+    wanted: bool = True
 
     def end_of_pass(self) -> None:
         """Synchronous and short."""

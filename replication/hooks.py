@@ -18,6 +18,8 @@ class ReplicationPass(PassHook):
 
     def __init__(self, replication: "Replication") -> None:
         self._replication: Final = replication
+        self.wanted = False  # until there is a follower
+        replication.pass_hook = self
 
     def end_of_pass(self) -> None:
         self._replication.end_of_pass()

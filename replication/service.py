@@ -16,6 +16,7 @@ from redrock.clients.client import IS_REPLICA, Client
 from redrock.clients.output import CLASS_REPLICA
 from redrock.config.values import LIMIT_REPLICA, SettingValues
 from redrock.errors import ReplyError
+from redrock.interfaces import PassHook
 from redrock.keyspace.keyspace import Keyspace
 from redrock.monitoring.stats import Statistics
 from redrock.resp.reply import Reply
@@ -104,6 +105,8 @@ class Replication(FollowerCloser):
         self.full_sync: Final = FullSync(settings, self.followers, self.feed, snapshots, self)
         self.supervisor: Waker | None = None
         self.link_waker: Waker | None = None  # sends an ACK to the leader
+        # Calls `end_of_pass` while there are followers.
+        self.pass_hook = PassHook()
         self._newcomers: list[Follower] = []
         self._options: dict[int, tuple[Client, FollowerOptions]] = {}
         self._ticks = 0
@@ -264,6 +267,7 @@ class Replication(FollowerCloser):
         client.set(IS_REPLICA)
         client.output_class = CLASS_REPLICA
         self.followers.add(follower)
+        self.pass_hook.wanted = True
         self._newcomers.append(follower)
         self.wake_supervisor()
 
@@ -321,6 +325,7 @@ class Replication(FollowerCloser):
 
     def _let_go(self, follower: Follower) -> None:
         self.followers.remove(follower, self.keyspace.now_ms)
+        self.pass_hook.wanted = len(self.followers) > 0
         follower.drop()
         if follower.place is not None and self.feed.backlog is not None:
             self.feed.backlog.release(follower.place)

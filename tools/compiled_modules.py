@@ -35,6 +35,7 @@ COMPILED: tuple[str, ...] = (
     "redrock/server/execution.py",
     "redrock/server/dispatcher.py",
     "redrock/server/serving.py",
+    "redrock/server/throttle.py",
     "persistence/aof/*.py",
     "persistence/append_only.py",
     "persistence/files.py",

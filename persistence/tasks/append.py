@@ -47,6 +47,7 @@ class AppendTask(PassHook):
         self._wake = trio.Event()
         self._holding = False
         self._released = 0
+        log.pass_hook = self
 
     def end_of_pass(self) -> None:
         """Write what the pass has appended. Raises FatalError where the policy says that no write may be lost."""
@@ -62,6 +63,8 @@ class AppendTask(PassHook):
                 self._gate.hold(holds)
         if log.wants_fsync() or log.garbage:
             self._wake.set()
+        elif not log.active and not self._holding:
+            self.wanted = False  # until the log is switched on
 
     def _release(self) -> None:
         offset = self._log.release_offset()

@@ -12,7 +12,7 @@ from redrock.util.quoting import quote
 
 
 class Monitors:
-    """``any`` is what the hot path tests. ``to_send`` collects the clients that have got output outside of their turn."""
+    """``any`` is what the hot path tests. ``to_send`` collects clients that have got output outside of their turn."""
 
     def __init__(self, to_send: list[Client]) -> None:
         self.any = False

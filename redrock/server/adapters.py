@@ -64,20 +64,11 @@ class LeaderPass(PassHook):
 
     def __init__(self, leader: LeaderClient) -> None:
         self._leader: Final = leader
+        self.wanted = False
+        leader.pass_hook = self
 
     def end_of_pass(self) -> None:
         self._leader.resumed()
-
-
-class Throttle(PassHook):
-    """Writers faster than the cold tier's disk are read a little later, rather than memory overshooting its limit."""
-
-    def __init__(self, spilling: Spilling, serving: Serving) -> None:
-        self._spilling: Final = spilling
-        self._serving: Final = serving
-
-    def end_of_pass(self) -> None:
-        self._serving.throttled = self._spilling.must_throttle()
 
 
 def process_limit_bytes(maxpsmem: int) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from redrock.clients.client import IS_LEADER_LINK, PARKED, READY, Client
 from redrock.datatypes.value import ColdMarker
-from redrock.interfaces import ColdLoader
+from redrock.interfaces import ColdLoader, PassHook
 from redrock.keyspace.keyspace import Keyspace
 from redrock.util.numbers import parse_integer
 from replication.follower.apply import LeaderCommands
@@ -43,6 +43,8 @@ class LeaderClient(LeaderCommands):
         self._loader: Final = loader
         self._client = self._new_client()
         self._waker: Waker | None = None
+        # Calls `resumed` after each pass while something is waited for.
+        self.pass_hook = PassHook()
 
     def _new_client(self) -> Client:
         client = Client(self._clients.next_id(), None, self._keyspace.databases[0], self._keyspace.now_ms)
@@ -75,6 +77,7 @@ class LeaderClient(LeaderCommands):
         self._client = self._new_client()
         self._clients.add(self._client)
         self._waker = None
+        self.pass_hook.wanted = False
 
     def want_values(self, commands: list[list[bytes]], waker: Waker) -> bool:
         if not self._keyspace.cold_count():
@@ -87,6 +90,7 @@ class LeaderClient(LeaderCommands):
             self._loader.prefetch(dbid, wanted[dbid])
         # The first database's are waited for; by then the others are here too, or will be read when they are met.
         self._waker = waker
+        self.pass_hook.wanted = True
         self._client.state = PARKED
         self._loader.park(self._client.client_id, dbids[0], wanted[dbids[0]])
         return True
@@ -116,4 +120,5 @@ class LeaderClient(LeaderCommands):
         waker = self._waker
         if waker is not None and self._client.state == READY:
             self._waker = None
+            self.pass_hook.wanted = False
             waker.wake()

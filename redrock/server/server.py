@@ -46,7 +46,7 @@ from redrock.keyspace.spilling import Spilling
 from redrock.monitoring.monitor import Monitors
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
-from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, Throttle, process_limit_bytes
+from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, process_limit_bytes
 from redrock.server.aof_client import AofClient
 from redrock.server.banner import announce, show_where
 from redrock.server.connections import Connections
@@ -81,6 +81,7 @@ from redrock.server.tasks.executor import Executor
 from redrock.server.tasks.listeners import BindError, accept_forever, open_tcp, open_unix
 from redrock.server.tasks.signals import Signals
 from redrock.server.tasks.task import Task
+from redrock.server.throttle import Throttle
 from redrock.util.clock import Clock, SystemClock
 from redrock.util.random import RandomSource
 from replication.hooks import ReplicationHealth, ReplicationPass, ReplicationSnapshotEnds

@@ -24,8 +24,8 @@ AVAILABLE: Final = _available
 
 # Redis tries from this length on.
 LENGTH_MIN: Final = 21
-# Redis offers liblzf four bytes less than the original has; python-lzf adds one to what it is offered. With one less the
-# outcome is the same, byte for byte.
+# Redis offers liblzf four bytes less than the original has; python-lzf adds one to what it is offered. With one less
+# the outcome is the same, byte for byte.
 _SAVED_MIN: Final = 5
 
 # Three bytes of input can stand for at most 264 bytes of output: what claims more is corrupt, and is refused before
