@@ -10,9 +10,9 @@ cost nothing: that memory is resident anyway. The steps, each in slices of some 
     HOLES    fill the holes of each size, until an object of that size lands in a new arena
     MOVE     rebuild bucket after bucket with copies of its keys and of its small values; what has been copied is kept,
              or the next copies would land in its holes
+    TABLES   free the old buckets' tables, then copy the new ones, a few times over: they are in the C library's heap,
+             which puts each into the smallest hole that is big enough, so with each round they stand in fewer places
     RELEASE  drop the fillers and what has been copied; the old arenas go back to the system
-    TABLES   copy the buckets' tables alone, and release, a few times: they are in the C library's heap, which puts each
-             into the smallest hole that is big enough, so that with each round they stand in fewer places
 
 Memory grows meanwhile by the size of what stays; it begins when accounted memory is less than half of what it was.
 Keys are shared between a database's two tables and stay shared. Trimming the C library's heap
@@ -24,6 +24,7 @@ Assumptions, all of CPython 3.11 to 3.13's pymalloc; were they wrong, nothing wo
 
 from __future__ import annotations
 
+import gc
 from typing import Final, cast, final
 
 from mypy_extensions import i64
@@ -55,13 +56,14 @@ _GROWING_CHUNKS: Final = 2
 _SAMPLED_PLACES: Final = 256
 _SAMPLED_NEIGHBOURS: Final = 16
 _REPLACED_PER_LIST: Final = 10000
+_TABLES_PER_STEP: Final = 200
 
 _OFF: Final = 0
 _POOLS: Final = 1
 _HOLES: Final = 2
 _MOVE: Final = 3
-_RELEASE: Final = 4
-_TABLES: Final = 5
+_FREE_TABLES: Final = 4
+_RELEASE: Final = 5
 _TABLE_ROUNDS: Final = 3
 
 # Below that the whole thing is not worth while.
@@ -81,6 +83,7 @@ class MemoryCompaction:
         self._fillers: list[list[bytes]] = []
         # Keys and values that have been copied, by the thousand.
         self._replaced: list[list[object]] = []
+        self._old_buckets: list[dict[bytes, object]] = []
         self._growing = 0
         self._filled_bytes: i64 = 0
         self._filled_bytes_max: i64 = 0
@@ -125,8 +128,10 @@ class MemoryCompaction:
                 self._fill_pools()
             elif self._state == _HOLES:
                 self._fill_holes()
-            elif self._state == _MOVE or self._state == _TABLES:
+            elif self._state == _MOVE:
                 self._move()
+            elif self._state == _FREE_TABLES:
+                self._free_tables()
             else:
                 self._release()
             if self._clock.monotonic_ns() >= until_ns:
@@ -212,31 +217,44 @@ class MemoryCompaction:
             self._database += 1
             if self._database >= len(databases):
                 self._database = 0
-                self._state = _RELEASE
+                self._state = _FREE_TABLES
             return
+        bucket = table.buckets[self._bucket]
+        if self._rounds:
+            table.buckets[self._bucket] = bucket.copy()
+        else:
+            table.buckets[self._bucket] = self._rebuilt(database, bucket)
+        self._old_buckets.append(bucket)
+        self._bucket += 1
+
+    def _rebuilt(self, database: Database, bucket: dict[bytes, object]) -> dict[bytes, object]:
         if not self._replaced or len(self._replaced[-1]) > _REPLACED_PER_LIST:
             self._replaced.append([])
         replaced = self._replaced[-1]
-        bucket = table.buckets[self._bucket]
-        # The old dict is kept, too: Python uses a dict that has just been freed for the next one.
-        replaced.append(bucket)
-        if self._state == _TABLES:
-            table.buckets[self._bucket] = bucket.copy()
-        else:
-            table.buckets[self._bucket] = self._rebuilt(database, bucket, replaced)
-        self._bucket += 1
-
-    def _rebuilt(self, database: Database, bucket: dict[bytes, object], replaced: list[object]) -> dict[bytes, object]:
         fresh: dict[bytes, object] = {}
         for key, value in bucket.items():
+            replaced.append(key)
             if not isinstance(value, ColdMarker):
+                replaced.append(value)
                 value = _moved(cast(Value, value))
             fresh[_copy(key)] = value
+        # The dict itself, too: Python uses one that has just been freed for the next.
+        replaced.append(bucket)
         if database.expires.length():
             _share_keys(database, fresh, replaced)
         return fresh
 
-    # --- RELEASE
+    # --- FREE_TABLES and RELEASE
+
+    def _free_tables(self) -> None:
+        """Free the tables of some of the buckets that this round has replaced; at the end, begin the next one."""
+        for _ in range(min(len(self._old_buckets), _TABLES_PER_STEP)):
+            self._old_buckets.pop().clear()
+        if self._old_buckets:
+            return
+        trim()
+        self._rounds += 1
+        self._state = _MOVE if self._rounds <= _TABLE_ROUNDS else _RELEASE
 
     def _release(self) -> None:
         if self._fillers:
@@ -244,12 +262,18 @@ class MemoryCompaction:
         elif self._replaced:
             self._replaced.pop()
         else:
+            _clear_free_lists()
             trim()
-            if self._rounds < _TABLE_ROUNDS:
-                self._rounds += 1
-                self._state = _TABLES
-            else:
-                self._state = _OFF
+            self._state = _OFF
+
+
+def _clear_free_lists() -> None:
+    """Tuples, dicts and the like that Python keeps for reuse hold on to old arenas: a full collection lets them go.
+
+    Everything is frozen first, so that the collection has nothing to look at: it would take long, and find nothing.
+    """
+    gc.freeze()
+    gc.collect()
 
 
 def _copy(data: bytes) -> bytes:

@@ -6,9 +6,20 @@ Only for glibc on Linux: elsewhere `trim` does nothing and `anonymous_bytes` ret
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from typing import Final
 
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+def _find_malloc_trim() -> Callable[[int], int] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+# Looked for once: each CDLL object makes classes, which would be in the way of what this is for.
+_MALLOC_TRIM: Final = _find_malloc_trim()
 
 
 def trim() -> bool:
@@ -16,12 +27,9 @@ def trim() -> bool:
 
     Takes some tenths of a second after a gigabyte has been freed in small pieces, and lets go of the interpreter lock.
     """
-    if not sys.platform.startswith("linux"):
+    if _MALLOC_TRIM is None:
         return False
-    function = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if function is None:
-        return False
-    function(0)
+    _MALLOC_TRIM(0)
     return True
 
 
