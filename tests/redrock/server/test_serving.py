@@ -122,6 +122,7 @@ def test_hooks_run_before_the_replies_are_sent(world: ServerWorld) -> None:
 
     class Hook(PassHook):
         def __init__(self, name: str) -> None:
+            super().__init__()
             self.name = name
 
         def end_of_pass(self) -> None:
