@@ -126,7 +126,7 @@ class WaitingShutdown(Shutdown):
 
     def __init__(self) -> None:
         self.until_ms = 1234
-        self.waiting_clients = []
+        self.waiting_clients = []  # type: ignore[misc]
 
     def is_waiting(self) -> bool:
         return self.until_ms != 0
