@@ -37,7 +37,6 @@ HEIGHT = {package: (floor, place) for floor, packages in enumerate(FLOORS) for p
 # Modules without a test file of their own: each is thin, and what it does shows only in a running server, so the tests
 # named beside it are its tests.
 TESTED_ELSEWHERE = {
-    "redrock/server/tasks/executor.py": "tests/integration",
     "redrock/server/tasks/listeners.py": "tests/integration/test_listening.py",
     "redrock/server/tasks/signals.py": "tests/integration/test_life.py",
 }
