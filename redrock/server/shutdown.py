@@ -14,6 +14,7 @@ from redrock.clients.client import Client
 from redrock.clients.waiter import Block, Waiter
 from redrock.errors import ReplyError
 from redrock.resp.reply import ErrorReply, Reply
+from replication.leader.followers import Follower, FollowerState
 
 if TYPE_CHECKING:
     from persistence.service import Persistence
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from replication.service import Replication
 
 logger: Final = logging.getLogger("redrock")
+
+# The pause ends with the shutdown, one way or the other.
+_FOR_EVER_MS: Final = 1 << 62
 
 
 class ShutdownWaiter(Waiter):
@@ -78,9 +82,9 @@ class Shutdown:
         timeout_seconds = self._settings.shutdown_timeout
         if not now and timeout_seconds and self._lagging():
             self._until_ms = self._keyspace.now_ms + timeout_seconds * 1000
-            # No more writes: the followers are to catch up with what there is.
-            self._pause.begin(True, self._until_ms)
-            logger.info("%d of %d replicas are in sync when shutting down", self._in_sync(), self._follower_count())
+            # No more writes: the followers are to catch up with what there is, and to say so.
+            self._replication.acks.getack_wanted = True
+            self._pause.begin(True, _FOR_EVER_MS)
             logger.info("Waiting for replicas before shutting down.")
             return True
         self._finish()
@@ -122,20 +126,28 @@ class Shutdown:
         self.waiting_clients.clear()
 
     def _finish(self) -> None:
-        lagging = self._lagging()
-        if lagging:
-            logger.info("%d of %d replicas are in sync when shutting down.", self._in_sync(), self._follower_count())
+        self._log_followers()
         if not self._persistence.shut_down(self._save, self._nosave, self._force):
             logger.warning("Errors trying to shut down the server. Check the logs for more information.")
             raise ReplyError(errors.SHUTDOWN_FAILED)
         self._done()
 
-    def _lagging(self) -> bool:
-        return self._in_sync() < self._follower_count()
-
-    def _follower_count(self) -> int:
-        return len(list(self._replication.followers.online()))
-
-    def _in_sync(self) -> int:
+    def _lagging(self) -> list[Follower]:
+        """Those that have not said that they have everything."""
         offset = self._replication.identity.master_repl_offset
-        return sum(follower.ack_offset >= offset for follower in self._replication.followers.online())
+        return [follower for follower in self._replication.followers if follower.ack_offset != offset]
+
+    def _log_followers(self) -> None:
+        lagging = self._lagging()
+        for follower in lagging:
+            online = follower.state is FollowerState.ONLINE
+            logger.warning(
+                "Lagging replica %s reported offset %d behind master, lag=%d, state=%s.",
+                follower.name,
+                self._replication.identity.master_repl_offset - follower.ack_offset,
+                (self._keyspace.now_ms - follower.ack_ms) // 1000 if online else 0,
+                follower.state.info_word,
+            )
+        count = len(self._replication.followers)
+        if count:
+            logger.info("%d of %d replicas are in sync when shutting down.", count - len(lagging), count)
