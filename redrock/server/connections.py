@@ -55,7 +55,7 @@ class Connections:
         except OSError:
             connection.close()  # gone already
             return
-        client = self._admit(SocketTransport(connection), remote, local)
+        client = self.welcome(SocketTransport(connection), remote, local)
         if client is not None:
             client.is_local = is_loopback(remote)
             if not client.is_local and self._is_protected():
@@ -65,12 +65,13 @@ class Connections:
     def welcome_unix(self, connection: socket.socket, peer: object) -> None:
         """A socket from the unix listener."""
         path = self._ctx.settings.unixsocket.encode() + b":0"
-        client = self._admit(SocketTransport(connection), path, path)
+        client = self.welcome(SocketTransport(connection), path, path)
         if client is not None:
             client.is_local = True
             client.is_unix_socket = True
 
-    def _admit(self, transport: Transport, remote: bytes, local: bytes) -> Client | None:
+    def welcome(self, transport: Transport, remote: bytes, local: bytes) -> Client | None:
+        """A connection of any kind, with the addresses to show; None if there are too many."""
         ctx = self._ctx
         settings = ctx.settings
         if ctx.clients.count() >= settings.maxclients:

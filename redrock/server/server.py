@@ -68,7 +68,7 @@ from redrock.server.leader_client import LeaderClient
 from redrock.server.log import RedisFormatter, set_level, start_logging
 from redrock.server.memory_use import ServerBuffers
 from redrock.server.pause import Pause
-from redrock.server.poller import make_poller
+from redrock.server.poller import Poller, make_poller
 from redrock.server.process import become_daemon, remove_files, tell_supervisor, write_pidfile
 from redrock.server.propagation import Propagation
 from redrock.server.reload import Reload
@@ -167,7 +167,7 @@ class Server:
         self.propagation = Propagation()
         self.execution = Execution(self.ctx, self.propagation, Monitors(self._to_send))
         self.dispatcher = Dispatcher(self.execution, self.table, settings, self.blocked)
-        self.poller = make_poller()
+        self.poller = self._make_poller()
         self.serving = Serving(
             self.dispatcher, self.clients, self.blocked, self.poller, self.clock, settings, self._to_send
         )
@@ -177,7 +177,7 @@ class Server:
         self.control.pause = self.pause
         self.control.eviction = self.eviction
         self.control.buffers = self.buffers
-        self.executor = Executor(self.serving, self.poller)
+        self.executor = self._make_executor()
         self.connections = Connections(self.ctx, self.serving)
         self.parking = Parking(self.keyspace, self.tier, self.serving)
         self.cold_values.waiters = self.parking.waiters
@@ -200,7 +200,7 @@ class Server:
         host = ServerReplicationHost(
             self.keyspace, self.observers, self.serving, self.blocked, self.refresh_gate, self.executor.wake
         )
-        snapshots = PersistenceSnapshots(self.persistence, self.settings)
+        snapshots = self._make_snapshots()
         self.replication = Replication(self.settings, self.keyspace, self.stats, random, host, snapshots)
         snapshots.attach(self.replication)
         self.persistence.listeners.append(ReplicationSnapshotEnds(snapshots))
@@ -214,10 +214,24 @@ class Server:
         self.leader_client = LeaderClient(
             self.keyspace, self.clients, self.table, self.dispatcher, self.serving, self.parking
         )
-        self.supervisor = ReplicationSupervisor(self.replication, snapshots, self._make_link)
+        self.supervisor = self._make_supervisor(snapshots)
         self.propagation.attach([self.persistence.log, self.replication.feed])
         self.dispatcher.attach(self.parking, self.eviction, self.persistence, ReplicationHealth(self.replication))
         self.serving.add_observer(ReplicationClients(self.replication))
+
+    # Parts that touch the machine; the simulation has others.
+
+    def _make_poller(self) -> Poller:
+        return make_poller()
+
+    def _make_executor(self) -> Executor:
+        return Executor(self.serving, self.poller)
+
+    def _make_snapshots(self) -> PersistenceSnapshots:
+        return PersistenceSnapshots(self.persistence, self.settings)
+
+    def _make_supervisor(self, snapshots: PersistenceSnapshots) -> ReplicationSupervisor:
+        return ReplicationSupervisor(self.replication, snapshots, self._make_link)
 
     def _make_link(self) -> Link:
         return Link(self.replication, self.leader_client, self.persistence, LoadBrake(self.spilling), self.clock)

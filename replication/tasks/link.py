@@ -52,6 +52,7 @@ _RETRY_SECONDS: Final = 1.0
 _BRAKE_SECONDS: Final = 0.005
 
 Connect = Callable[[str, int], Awaitable[trio.abc.Stream]]
+RunBlocking = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 class LinkLost(Exception):
@@ -77,7 +78,10 @@ class _Event(Waker):
 
 
 class Link:
-    """The follower role's task. ``connect`` opens a connection; tests and the simulation bring their own."""
+    """The follower role's task. ``connect`` opens a connection; tests and the simulation bring their own.
+
+    ``run_blocking`` calls a function that waits for the disk: in a thread, but where there is no real disk.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,9 @@ class Link:
         observer: LoadObserver,
         clock: Clock,
         connect: Connect | None = None,
+        run_blocking: RunBlocking = trio.to_thread.run_sync,
     ) -> None:
+        self._run_blocking: Final = run_blocking
         self._replication: Final = replication
         self._commands: Final = commands
         self._persistence: Final = persistence
@@ -344,9 +350,9 @@ class Link:
                 raise LinkLost(f"{text} synchronization: {reason(error)}", True) from error
             unsynced += len(data)
             if unsynced >= FSYNC_BYTES:
-                await trio.to_thread.run_sync(file.fsync)
+                await self._run_blocking(file.fsync)
                 unsynced = 0
-        await trio.to_thread.run_sync(file.fsync)
+        await self._run_blocking(file.fsync)
 
     async def _load_file(self, stream: trio.abc.Stream, disk: Disk, path: str, load: FullLoad) -> None:
         dbfilename = self._settings.dbfilename

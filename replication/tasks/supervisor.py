@@ -5,7 +5,7 @@ old one is over. Senders belong to no role: a leader that becomes a follower kee
 one that is promoted sends them away itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import trio
@@ -20,11 +20,16 @@ from replication.tasks.sender import Sender
 
 
 class ReplicationSupervisor(Waker):
-    """Run it in the server's nursery. ``make_link`` makes the link of a follower's role."""
+    """Run it in the server's nursery. ``make_link`` makes the link of a follower's role; for the rest see Sender."""
 
     def __init__(
-        self, replication: Replication, snapshots: PersistenceSnapshots, make_link: Callable[[], Link]
+        self,
+        replication: Replication,
+        snapshots: PersistenceSnapshots,
+        make_link: Callable[[], Link],
+        wait_writable: Callable[[int], Awaitable[None]] = trio.lowlevel.wait_writable,
     ) -> None:
+        self._wait_writable: Final = wait_writable
         self._replication: Final = replication
         self._snapshots: Final = snapshots
         self._make_link: Final = make_link
@@ -45,7 +50,7 @@ class ReplicationSupervisor(Waker):
             while True:
                 self._event = trio.Event()
                 for follower in replication.take_newcomers():
-                    nursery.start_soon(Sender(replication, follower).run)
+                    nursery.start_soon(Sender(replication, follower, self._wait_writable).run)
                 pipe_fd = self._snapshots.take_pipe()
                 if pipe_fd >= 0:
                     nursery.start_soon(PipeReader(replication, self._snapshots, pipe_fd).run)
