@@ -280,6 +280,10 @@ class AppendOnlyLog(StreamSink):
             file.close()
         self._closing = []
 
+    def is_healthy(self) -> bool:
+        """Whether the last write and the last fsync succeeded."""
+        return self._status.aof_last_write_ok and self._status.aof_last_fsync_ok
+
     def holds_replies(self) -> bool:
         """Whether replies to writes must wait for the disk."""
         return self.file is not None and self._settings.appendfsync == FSYNC_ALWAYS

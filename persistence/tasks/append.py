@@ -37,6 +37,10 @@ class ReplyGate:
         """
         raise NotImplementedError
 
+    def health_changed(self) -> None:
+        """Writing or fsyncing has begun to fail, or works again: writes are to be refused (MISCONF), or no longer."""
+        raise NotImplementedError
+
 
 class AppendTask(PassHook):
     """The hook for the executor's passes, and the task that fsyncs. Run it in the persistence nursery."""
@@ -47,6 +51,7 @@ class AppendTask(PassHook):
         self._wake = trio.Event()
         self._holding = False
         self._released = 0
+        self._healthy = True
         log.pass_hook = self
 
     def end_of_pass(self) -> None:
@@ -54,6 +59,7 @@ class AppendTask(PassHook):
         log = self._log
         if log.writer.buffered_bytes():
             log.flush()
+        self._look_at_health()
         holds = log.holds_replies()
         if holds or self._holding:
             self._gate.appended(log.writer.appended_offset)
@@ -65,6 +71,12 @@ class AppendTask(PassHook):
             self._wake.set()
         elif not log.active and not self._holding:
             self.wanted = False  # until the log is switched on
+
+    def _look_at_health(self) -> None:
+        healthy = self._log.is_healthy()
+        if healthy != self._healthy:
+            self._healthy = healthy
+            self._gate.health_changed()
 
     def _release(self) -> None:
         offset = self._log.release_offset()
@@ -81,6 +93,7 @@ class AppendTask(PassHook):
                 await self._wake.wait()
             self._wake = trio.Event()
             log.flush()
+            self._look_at_health()
             while log.wants_fsync():
                 await self._fsync()
             if log.garbage:
@@ -92,6 +105,7 @@ class AppendTask(PassHook):
         # Not to be given up on cancellation: the descriptors must not be closed while the thread uses them.
         error = await trio.to_thread.run_sync(_fsync_all, files, abandon_on_cancel=False)
         log.fsync_ended(offset, error)
+        self._look_at_health()
         if self._holding:
             self._release()
 

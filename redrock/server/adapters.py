@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from persistence.loader import LoadObserver
+from persistence.service import SnapshotListener
 from persistence.tasks.append import ReplyGate
 from redrock.clients.client import Client
 from redrock.clients.registry import ClientObserver
@@ -22,7 +23,14 @@ from replication.service import Replication
 class Replies(ReplyGate):
     """Replies to writes, held back until the append-only log is safe."""
 
-    def __init__(self, execution: Execution, serving: Serving, wake_executor: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        execution: Execution,
+        serving: Serving,
+        wake_executor: Callable[[], None],
+        refresh_gate: Callable[[], None],
+    ) -> None:
+        self._refresh_gate: Final = refresh_gate
         self._execution: Final = execution
         self._serving: Final = serving
         self._wake_executor: Final = wake_executor
@@ -36,6 +44,19 @@ class Replies(ReplyGate):
     def release(self, offset: int) -> None:
         self._serving.release_held(offset)
         self._wake_executor()
+
+    def health_changed(self) -> None:
+        self._refresh_gate()
+
+
+class SaveHealth(SnapshotListener):
+    """A save that has failed, or one that succeeds after that, decides whether writes are refused (MISCONF)."""
+
+    def __init__(self, refresh_gate: Callable[[], None]) -> None:
+        self._refresh_gate: Final = refresh_gate
+
+    def rdb_child_ended(self, ok: bool, to_pipe: bool) -> None:
+        self._refresh_gate()
 
 
 class LoadBrake(LoadObserver):

@@ -46,7 +46,7 @@ from redrock.keyspace.spilling import Spilling
 from redrock.monitoring.monitor import Monitors
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
-from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, process_limit_bytes
+from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, SaveHealth, process_limit_bytes
 from redrock.server.aof_client import AofClient
 from redrock.server.banner import announce, show_where
 from redrock.server.connections import Connections
@@ -190,7 +190,10 @@ class Server:
         self.persistence = Persistence(self.keyspace, self.settings, self.clock, disk, self.snapshot_facts)
         self.snapshot_facts.ctx = self.ctx
         self.snapshot_facts.eviction = self.eviction
-        self.append_task = AppendTask(self.persistence.log, Replies(self.execution, self.serving, self.executor.wake))
+        self.append_task = AppendTask(
+            self.persistence.log, Replies(self.execution, self.serving, self.executor.wake, self.refresh_gate)
+        )
+        self.persistence.listeners.append(SaveHealth(self.refresh_gate))
         self.snapshot_task = SnapshotTask(self.persistence)
         self.aof_client = AofClient(self.keyspace, self.table, self.execution)
         self.buffers.log = self.persistence.log

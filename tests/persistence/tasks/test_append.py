@@ -17,6 +17,10 @@ INCREMENT = "appendonlydir/appendonly.aof.1.incr.aof"
 class Gate(ReplyGate):
     def __init__(self):
         self.holding, self.offset, self.released = False, 0, 0
+        self.health_changes = 0
+
+    def health_changed(self):
+        self.health_changes += 1
 
     def hold(self, on):
         self.holding = on
@@ -147,8 +151,10 @@ async def test_a_write_error_heals_without_another_pass(world, memory_disk, nurs
     memory_disk.fail("write", INCREMENT)
     write(world)
     assert not world.status.aof_last_write_ok
+    assert world.gate.health_changes == 1
     await nursery.start(world.task.run)
     await wait_until(lambda: world.status.aof_last_write_ok)
+    await wait_until(lambda: world.gate.health_changes == 2)
     assert memory_disk.contents(INCREMENT) != b""
 
 
