@@ -80,7 +80,7 @@ class _Load:
 class _Spill:
     """A row that is being written."""
 
-    __slots__ = ("key", "marker", "row", "size", "store_id", "superseded", "value")
+    __slots__ = ("accounted", "key", "marker", "row", "size", "store_id", "superseded", "value")
 
     def __init__(self, row: bytes, store_id: int, key: bytes, value: Value, marker: ColdMarker, size: i64) -> None:
         self.row: Final = row
@@ -89,6 +89,7 @@ class _Spill:
         self.value: Final = value
         self.marker: Final = marker
         self.size: i64 = size
+        self.accounted: i64 = value.accounted
         # Another row has been given this name since: the row is not this one's to delete.
         self.superseded = False
 
@@ -142,6 +143,7 @@ class ColdTier(ColdRows):
         self._retrying = False
         # Figures.
         self.in_flight_bytes: i64 = 0
+        self.leaving_bytes: i64 = 0  # accounted, of the values that are being written
         self.spills_begun: i64 = 0
         self.spills_ended: i64 = 0  # confirmed or failed; they end in the order in which they began
         self.spilled_values: i64 = 0
@@ -283,6 +285,7 @@ class ColdTier(ColdRows):
         batch.write(content)
         self._batch_request.spills.append(spill)
         self.in_flight_bytes += size
+        self.leaving_bytes += spill.accounted
         self.spills_begun += 1
         if len(batch) >= BATCH_BYTES:
             self._close_batch()
@@ -586,6 +589,7 @@ class ColdTier(ColdRows):
         for spill in request.spills:
             del self._spills[spill.row]
             self.in_flight_bytes -= spill.size
+            self.leaving_bytes -= spill.accounted
             self.spills_ended += 1
             if not done:
                 self.owner.write_failed(spill.value)

@@ -10,9 +10,11 @@ cost nothing: that memory is resident anyway. The steps, each in slices of some 
     HOLES    fill the holes of each size, until an object of that size lands in a new arena
     MOVE     rebuild bucket after bucket with copies of its keys and of its small values; what has been copied is kept,
              or the next copies would land in its holes
-    TABLES   free the old buckets' tables, then copy the new ones, a few times over: they are in the C library's heap,
-             which puts each into the smallest hole that is big enough, so with each round they stand in fewer places
-    RELEASE  drop the fillers and what has been copied; the old arenas go back to the system
+    RELEASE  free the old tables, drop the fillers and what has been copied; the old arenas go back to the system
+    TABLES   copy the tables alone, a few times over: they are in the C library's heap, which puts each into the
+             smallest hole that is big enough, so with each round they stand in fewer places. A table cannot be had
+             without its dict, which is in an arena: so fillers of that size and the old dicts are kept until this is
+             done
 
 Memory grows meanwhile by the size of what stays; it begins when accounted memory is less than half of what it was.
 Keys are shared between a database's two tables and stay shared. Trimming the C library's heap
@@ -45,6 +47,8 @@ _SMALL_BYTES_MAX: Final = 512
 _SIZE_STEP: Final = 16
 _ARENA_SHIFT: Final = 20
 _BYTES_HEADER: Final = 33
+# A dict without its table.
+_DICT_BYTES: Final = 64
 # The smallest size that a bytes object can have; what is smaller is of no importance here.
 _SMALLEST_FILLER: Final = 48
 # Fillers are made in chunks of about so many bytes, and memory is looked at after each.
@@ -62,8 +66,7 @@ _OFF: Final = 0
 _POOLS: Final = 1
 _HOLES: Final = 2
 _MOVE: Final = 3
-_FREE_TABLES: Final = 4
-_RELEASE: Final = 5
+_RELEASE: Final = 4
 _TABLE_ROUNDS: Final = 3
 
 # Below that the whole thing is not worth while.
@@ -83,7 +86,10 @@ class MemoryCompaction:
         self._fillers: list[list[bytes]] = []
         # Keys and values that have been copied, by the thousand.
         self._replaced: list[list[object]] = []
+        # The buckets that this round has replaced; and those of all rounds, emptied, with the fillers of their size.
         self._old_buckets: list[dict[bytes, object]] = []
+        self._dicts: list[dict[bytes, object]] = []
+        self._dict_fillers: list[list[bytes]] = []
         self._growing = 0
         self._filled_bytes: i64 = 0
         self._filled_bytes_max: i64 = 0
@@ -130,8 +136,6 @@ class MemoryCompaction:
                 self._fill_holes()
             elif self._state == _MOVE:
                 self._move()
-            elif self._state == _FREE_TABLES:
-                self._free_tables()
             else:
                 self._release()
             if self._clock.monotonic_ns() >= until_ns:
@@ -177,7 +181,7 @@ class MemoryCompaction:
         chunk: list[bytes] = [b""] * count
         for i in range(count):
             chunk[i] = bytes(length)
-        self._fillers.append(chunk)
+        (self._dict_fillers if size == _DICT_BYTES else self._fillers).append(chunk)
         self._filled_bytes += chunk_bytes
         return chunk
 
@@ -217,7 +221,7 @@ class MemoryCompaction:
             self._database += 1
             if self._database >= len(databases):
                 self._database = 0
-                self._state = _FREE_TABLES
+                self._state = _RELEASE
             return
         bucket = table.buckets[self._bucket]
         if self._rounds:
@@ -238,30 +242,31 @@ class MemoryCompaction:
                 replaced.append(value)
                 value = _moved(cast(Value, value))
             fresh[_copy(key)] = value
-        # The dict itself, too: Python uses one that has just been freed for the next.
-        replaced.append(bucket)
         if database.expires.length():
             _share_keys(database, fresh, replaced)
         return fresh
 
-    # --- FREE_TABLES and RELEASE
-
-    def _free_tables(self) -> None:
-        """Free the tables of some of the buckets that this round has replaced; at the end, begin the next one."""
-        for _ in range(min(len(self._old_buckets), _TABLES_PER_STEP)):
-            self._old_buckets.pop().clear()
-        if self._old_buckets:
-            return
-        trim()
-        self._rounds += 1
-        self._state = _MOVE if self._rounds <= _TABLE_ROUNDS else _RELEASE
+    # --- RELEASE
 
     def _release(self) -> None:
-        if self._fillers:
+        """Let go of some of what this round has replaced; at the end, begin the next one."""
+        if self._old_buckets:
+            for _ in range(min(len(self._old_buckets), _TABLES_PER_STEP)):
+                bucket = self._old_buckets.pop()
+                bucket.clear()
+                # Kept, since Python uses a dict that has just been freed for the next one.
+                self._dicts.append(bucket)
+        elif self._fillers:
             self._fillers.pop()
         elif self._replaced:
             self._replaced.pop()
+        elif self._rounds < _TABLE_ROUNDS:
+            trim()
+            self._rounds += 1
+            self._state = _MOVE
         else:
+            self._dicts.clear()
+            self._dict_fillers.clear()
             _clear_free_lists()
             trim()
             self._state = _OFF

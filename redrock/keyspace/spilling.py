@@ -2,7 +2,7 @@
 
 While accounted memory is over the limit, the coldest of sampled values are written, in slices of a few milliseconds and
 never more at a time than the store can take. Sampled as Redis samples for eviction: of each lot of neighbours from a
-random place the best quarter goes, and the next best stay as candidates for the following lots. LFU if
+random place the coldest few go, and the next coldest stay as candidates for the following lots. LFU if
 `maxmemory-policy` names it, else LRU.
 
 Not spilled:
@@ -50,9 +50,10 @@ NOT_NOW: Final = b"the cold tier cannot write"
 NOT_POSSIBLE: Final = b"too big, or being written already"
 
 _SLICE_NS: Final = 2_000_000
-# Looked at in one go; a quarter of them go, and the next best ones are kept.
+# Looked at in one go; one in sixteen goes, and the next best ones are kept.
 _SAMPLE: Final = 64
-_CANDIDATES_KEPT: Final = 16
+_TAKEN_SHARE: Final = 16
+_CANDIDATES_KEPT: Final = 32
 # Lots in a row without a single candidate before a slice gives up: some 13,000 keys looked at.
 _FRUITLESS_LOTS_MAX: Final = 200
 # A value's header and that of its content: what memory_bytes() has above the length of a string.
@@ -123,6 +124,7 @@ class Spilling(PassHook):
         # Nothing was found to spill at that size of the keyspace: no use in looking again before it has changed.
         self._exhausted_at: i64 = -1
         self._spilling = False
+        self._hot_left: i64 = 0  # values that neither are cold nor about to be
         self._begun_bytes: i64 = 0  # accounted, of all values whose spilling has been begun
 
     def configure(self, limit_bytes: int, min_value_bytes: int, min_hot_keys: int) -> None:
@@ -136,7 +138,7 @@ class Spilling(PassHook):
 
     def used_bytes(self) -> int:
         """Accounted memory without what is about to leave it."""
-        return self._keyspace.used_bytes() - self.tier.in_flight_bytes
+        return self._keyspace.used_bytes() - self.tier.leaving_bytes
 
     def is_over_limit(self) -> bool:
         return 0 < self.limit_bytes < self.used_bytes()
@@ -214,7 +216,7 @@ class Spilling(PassHook):
         for _ in range(_FRUITLESS_LOTS_MAX):
             found = self._sample(keep_hot)
             if found or self._candidates:
-                self._spill_best(found)
+                self._spill_best(found, keep_hot)
                 return True
         self._exhausted_at = self._keyspace.used_bytes()
         return False
@@ -225,12 +227,12 @@ class Spilling(PassHook):
         total_hot: i64 = 0
         for database in keyspace.databases:
             total_hot += database.table.length() - database.cold_count
+        self._hot_left = total_hot - self.tier.spills_in_flight()
         if total_hot <= 0:
             return 0
-        # A share that even the last hot values must not exceed, or big ones would make the limit meaningless.
         size_min: i64 = self.min_value_bytes + _VALUE_OVERHEAD
-        if keep_hot and total_hot <= self.min_hot_keys:
-            size_min = max(size_min, self.limit_bytes // 2 // max(1, self.min_hot_keys))
+        if keep_hot and self._hot_left <= self.min_hot_keys:
+            size_min = max(size_min, self._hot_share())
         chosen: i64 = keyspace.random.below(total_hot)
         for database in keyspace.databases:
             hot: i64 = database.table.length() - database.cold_count
@@ -262,20 +264,27 @@ class Spilling(PassHook):
             found += 1
         return found
 
-    def _spill_best(self, found: i64) -> None:
-        """Spill about a quarter of as many candidates as have been found just now; keep the next best."""
+    def _hot_share(self) -> i64:
+        """How big each of the last hot values may be: big ones would make the limit meaningless."""
+        return self.limit_bytes // 2 // max(1, self.min_hot_keys)
+
+    def _spill_best(self, found: i64, keep_hot: bool) -> None:
+        """Spill the best candidates, a sixteenth of as many as have been found just now; keep the next best."""
         candidates = self._candidates
         candidates.sort(key=_score, reverse=True)
-        count: i64 = found // 4 + 1
+        count: i64 = found // _TAKEN_SHARE + 1
         taken: i64 = 0
         position: i64 = 0
         while position < len(candidates) and taken < count and self.tier.can_spill():
             candidate = candidates[position]
             position += 1
             database = candidate.database
+            if keep_hot and self._hot_left <= self.min_hot_keys and candidate.value.accounted < self._hot_share():
+                continue
             # It may have been replaced, spilled or used since it was sampled; used is forgiven.
             if database.table.get(candidate.key) is candidate.value and candidate.value.last_use >= 0:
                 self._spill(database, candidate.key, candidate.value)
+                self._hot_left -= 1
                 taken += 1
         self._candidates = candidates[position : position + _CANDIDATES_KEPT]
 
