@@ -246,6 +246,7 @@ class ColdWorld:
             assert cold == database.cold_count
         assert rows == set(self.store.rows)
         assert self.tier.in_flight_bytes == 0
+        assert self.tier.leaving_bytes == 0
         assert self.tier.loads_in_flight() == 0
         assert self.tier.spills_in_flight() == 0
         assert self.tier.spills_begun == self.tier.spills_ended
