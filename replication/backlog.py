@@ -4,7 +4,7 @@ Source: Redis 7.0.15, replication.c, feedReplicationBuffer, incrementalTrimRepli
 
 The stream is cut into blocks; a block knows the offset of its first byte. Offsets count the stream's bytes from 1 and
 only grow. Appending fills a tail of `TAIL_BYTES`, which becomes a block when full; data as large as that becomes a
-block as it is, uncopied.
+block as it is, uncopied, but for very large data, which is cut.
 Invariants: blocks and tail are adjacent; first_byte_offset + histlen is the offset of the next byte to be appended;
 every held place is at first_byte_offset or behind it.
 `size` is how many bytes are kept at least for partial resyncs. A block goes when the rest is still that much and no
@@ -52,7 +52,7 @@ class Backlog:
     # --- writing
 
     def append(self, data: bytes) -> None:
-        """The next bytes of the stream. O(len) for small data, O(1) for large."""
+        """The next bytes of the stream. O(len), but O(1) from `TAIL_BYTES` to a sixteenth of the backlog's size."""
         length: i64 = len(data)
         self.histlen += length
         if length < TAIL_BYTES:
@@ -64,9 +64,15 @@ class Backlog:
             return
         if len(self._tail) > 0:
             self._close_tail()
-        self._blocks.append(data)
-        self._starts.append(self._tail_start)
-        self._tail_start += length
+        # Not a block of any size: a little of it might be needed, and all of it would stay.
+        block_max: i64 = max(self.size // 16, TAIL_BYTES)
+        position: i64 = 0
+        while position < length:
+            block = _slice(data, position, block_max)
+            self._blocks.append(block)
+            self._starts.append(self._tail_start)
+            self._tail_start += len(block)
+            position += len(block)
         self.trim()
 
     def _close_tail(self) -> None:
@@ -77,8 +83,8 @@ class Backlog:
         self._tail.truncate(0)
         self._tail_bytes = b""
 
-    def trim(self) -> None:
-        """Drop old blocks that nobody needs, `TRIM_BLOCKS_MAX` at most."""
+    def trim(self) -> i64:
+        """Drop old blocks that nobody needs, `TRIM_BLOCKS_MAX` at most; how many went."""
         needed = self._lowest_place()
         trimmed: i64 = 0
         while trimmed < TRIM_BLOCKS_MAX and self._head < len(self._blocks):
@@ -94,6 +100,7 @@ class Backlog:
             del self._blocks[: self._head]
             del self._starts[: self._head]
             self._head = 0
+        return trimmed
 
     def resize(self, size: i64) -> None:
         """CONFIG SET repl-backlog-size. Shrinking keeps the most recent bytes."""

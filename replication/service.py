@@ -36,6 +36,10 @@ from replication.role import LeaderAddress, LinkState, Role
 logger: Final = logging.getLogger("redrock.replication")
 
 
+# So often blocks of the backlog are freed at a tick: together some 100 MB, which takes some milliseconds.
+_TRIMS_PER_TICK: Final = 100
+
+
 class ReplicationHost:
     """What replication asks of the server. Implemented above."""
 
@@ -109,7 +113,7 @@ class Replication(FollowerCloser):
         self.pass_hook = PassHook()
         self._newcomers: list[Follower] = []
         self._options: dict[int, tuple[Client, FollowerOptions]] = {}
-        self._ticks = 0
+        self._ticks = 1  # Redis' first one is at its start, when nobody can have come yet
 
     # --- Role
 
@@ -428,9 +432,7 @@ class Replication(FollowerCloser):
         if self._ticks % settings.repl_ping_replica_period == 0 and len(self.followers) and self.feed.leading:
             self.feed.append(PING)
         self._ticks += 1
-        backlog = self.feed.backlog
-        if backlog is not None and backlog.size != settings.repl_backlog_size:
-            backlog.resize(settings.repl_backlog_size)
+        self._tend_backlog()
         to_sockets = self.snapshots.running() is Running.RDB_TO_FOLLOWERS
         for follower in self.followers:
             self._keep_alive(follower, to_sockets, now_ms)
@@ -438,6 +440,16 @@ class Replication(FollowerCloser):
         self._drop_idle_backlog(now_ms)
         self.full_sync.tick(now_ms)
         self._options = {client_id: entry for client_id, entry in self._options.items() if not entry[0].close_asap}
+
+    def _tend_backlog(self) -> None:
+        """Follow `repl-backlog-size`, and free what a follower has left behind, even if nothing is written."""
+        backlog = self.feed.backlog
+        if backlog is None:
+            return
+        backlog.resize(self.settings.repl_backlog_size)
+        for _ in range(_TRIMS_PER_TICK):
+            if backlog.trim() == 0:
+                break
 
     def _keep_alive(self, follower: Follower, to_sockets: bool, now_ms: int) -> None:
         state = follower.state

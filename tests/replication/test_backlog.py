@@ -33,6 +33,17 @@ def test_large_data_is_not_copied():
     assert backlog.read(1, TAIL_BYTES) is data
 
 
+def test_very_large_data_is_cut():
+    backlog = Backlog(64 * TAIL_BYTES, 1)
+    data = bytes(range(256)) * (TAIL_BYTES * 200 // 256)
+    backlog.append(data)
+    backlog.append(b"end")
+    assert len(backlog.read(backlog.first_byte_offset, 1 << 30)) == 4 * TAIL_BYTES
+    assert backlog.histlen <= 68 * TAIL_BYTES
+    assert read_all(backlog, backlog.first_byte_offset) == (data + b"end")[-backlog.histlen :]
+    backlog.check_invariants()
+
+
 def test_old_blocks_go_when_the_rest_is_enough():
     backlog = Backlog(3 * TAIL_BYTES, 1)
     for number in range(10):
@@ -56,8 +67,8 @@ def test_a_place_keeps_what_is_behind_it():
     backlog.release(place)
     # Freed in portions, so that nobody waits for all of it.
     assert backlog.first_byte_offset == TRIM_BLOCKS_MAX * TAIL_BYTES + 1
-    for _ in range(10):
-        backlog.append(bytes(TAIL_BYTES))
+    while backlog.trim():
+        pass
     assert backlog.histlen == TAIL_BYTES
     backlog.check_invariants()
 

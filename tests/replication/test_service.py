@@ -140,8 +140,20 @@ def test_the_backlog_follows_its_setting(world):
     world.write(b"SET", b"a", b"x" * 500_000)
     world.settings.repl_backlog_size = 1000
     world.tick()
-    world.write(b"SET", b"a", b"x" * 50_000)
-    assert world.replication.feed.backlog.histlen < 100_000
+    assert world.replication.feed.backlog.histlen < 50_000
+
+
+def test_a_backlog_that_grew_for_a_follower_shrinks_when_it_is_gone(world, transport_of):
+    world.settings.set_many([(b"client-output-buffer-limit", b"replica 0 0 0")])
+    world.settings.repl_backlog_size = 16384
+    follower = world.online_follower()
+    transport_of(follower).room = 0
+    for _ in range(300):
+        world.write(b"SET", b"a", b"x" * 20_000)
+    assert world.replication.feed.backlog.histlen > 6_000_000
+    world.replication.close_follower(follower)
+    world.tick()
+    assert world.replication.feed.backlog.histlen < 60_000
 
 
 # --- partial resyncs
@@ -304,6 +316,7 @@ def test_what_an_rdb_says(world):
 
 def test_pings_every_period(world, transport_of):
     world.settings.repl_ping_replica_period = 3
+    world.tick(2)
     follower = world.online_follower()
     sent = []
     for _ in range(6):
