@@ -11,7 +11,6 @@ import gc
 import logging
 import os
 import socket
-from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -78,7 +77,7 @@ from redrock.server.shutdown import Shutdown
 from redrock.server.snapshot_facts import ServerSnapshotFacts
 from redrock.server.tasks.cron import Cron
 from redrock.server.tasks.executor import Executor
-from redrock.server.tasks.listeners import BindError, accept_forever, open_tcp, open_unix
+from redrock.server.tasks.listeners import BindError, Listening, open_tcp, open_unix
 from redrock.server.tasks.signals import Signals
 from redrock.server.tasks.task import Task
 from redrock.server.throttle import Throttle
@@ -381,9 +380,7 @@ class Server:
             # First of all, since a signal that nobody awaits ends the process, with files half written.
             await nursery.start(self._named, "signals", Signals(self._signalled, _exit_at_once))
             await nursery.start(self._named, "executor", self.executor)
-            for listener, is_unix in listeners:
-                welcome = self.connections.welcome_unix if is_unix else self.connections.welcome_tcp
-                await nursery.start(self._named, "listener", _Listener(listener, welcome))
+            await nursery.start(self._named, "listeners", self._listening(listeners))
             await nursery.start(self._named, "cron", self.cron)
             await nursery.start(self._named, "loader of the cold tier", self.loader)
             await nursery.start(self._named, "spiller of the cold tier", self.spiller)
@@ -401,6 +398,12 @@ class Server:
         self.tier.close()
         logger.warning("RedRock is now ready to exit, bye bye...")
         return 0
+
+    def _listening(self, listeners: list[tuple[socket.socket, bool]]) -> Listening:
+        listening = Listening(self.settings, listeners, self.connections.welcome_tcp, self.connections.welcome_unix)
+        for name in ("port", "bind"):
+            self.settings.on_change(name, listening.rebind)
+        return listening
 
     async def _load(self) -> None:
         """Load the dataset; clients are answered LOADING meanwhile."""
@@ -448,15 +451,6 @@ class Server:
             self.request_shutdown(False, False, False, False)
         except ReplyError as error:
             logger.warning("The server goes on: %s", error.text.decode())
-
-
-class _Listener:
-    def __init__(self, listener: socket.socket, welcome: Callable[[socket.socket, object], None]) -> None:
-        self._listener: Final = listener
-        self._welcome: Final = welcome
-
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        await accept_forever(self._listener, self._welcome, task_status=task_status)
 
 
 def _exit_at_once() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,10 +103,12 @@ def test_it_becomes_a_daemon(start_redrock: StartServer, tmp_path: Path) -> None
     )
     assert server.wait_ended() == 0
     try:
-        while not pidfile.exists():
-            os.sched_yield()
-        with server.connect() as connection:
-            connection.sendall(b"PING\r\n")
-            assert connection.recv(100) == b"+PONG\r\n"
+        answer = b""
+        while answer != b"+PONG\r\n":
+            time.sleep(0.02)
+            with contextlib.suppress(OSError), server.connect() as connection:
+                connection.sendall(b"PING\r\n")
+                answer = connection.recv(100)
+        assert os.getsid(int(pidfile.read_text())) == int(pidfile.read_text())
     finally:
         os.kill(int(pidfile.read_text()), signal.SIGTERM)

@@ -135,3 +135,27 @@ def test_a_change_of_port_at_run_time(start_redrock: StartServer) -> None:
     reply = server.command("CONFIG", "SET", "port", port)
     assert not isinstance(reply, ErrorReply), reply
     assert ask(("127.0.0.1", port)) == b"+PONG\r\n"
+    with pytest.raises(ConnectionRefusedError):
+        ask(("127.0.0.1", server.port))
+
+
+def test_a_port_that_is_in_use_changes_nothing(start_redrock: StartServer) -> None:
+    server = start_redrock()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        reply = server.command("CONFIG", "SET", "port", taken.getsockname()[1])
+    assert isinstance(reply, ErrorReply)
+    assert reply.text.endswith(b"Unable to listen on this port. Check server logs.")
+    assert ask(("127.0.0.1", server.port)) == b"+PONG\r\n"
+
+
+def test_a_change_of_addresses_at_run_time(start_redrock: StartServer) -> None:
+    server = start_redrock()
+    assert server.command("CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2") is not None
+    assert ask(("127.0.0.2", server.port)) == b"+PONG\r\n"
+    reply = server.command("CONFIG", "SET", "bind", "192.0.2.99")
+    assert isinstance(reply, ErrorReply)
+    assert reply.text.endswith(b"Failed to bind to specified addresses.")
+    assert ask(("127.0.0.1", server.port)) == b"+PONG\r\n"
+    assert ask(("127.0.0.2", server.port)) == b"+PONG\r\n"

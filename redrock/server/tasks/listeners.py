@@ -1,7 +1,8 @@
 """Listeners: accept connections and hand each to the executor as a client.
 
-TCP on every `bind` address and port, and the unix socket. Accepting is bounded per wake-up, so that a storm of
-connections does not keep the executor waiting. Source: Redis 7.0.15, networking.c, acceptTcpHandler, and anet.c.
+TCP on every `bind` address and port, and the unix socket; `bind` and `port` may change at run time. Accepting is bounded
+per wake-up, so that a storm of connections does not keep the executor waiting. Source: Redis 7.0.15, networking.c,
+acceptTcpHandler; anet.c; server.c, changeListenPort.
 """
 
 import errno
@@ -9,11 +10,15 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import trio
 
+from redrock.config.settings import Settings
+
 logger: Final = logging.getLogger("redrock")
+
+Welcome: TypeAlias = Callable[[socket.socket, object], None]
 
 _ACCEPTS_MAX: Final = 64
 # Errors of accept() that concern one connection only, or pass by themselves.
@@ -94,18 +99,80 @@ def _close(sockets: list[socket.socket]) -> None:
         opened.close()
 
 
-async def accept_forever(
-    listener: socket.socket,
-    welcome: Callable[[socket.socket, object], None],
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Accept until cancelled; closes ``listener`` at the end. ``welcome`` gets each socket, non-blocking, and its peer.
+class Listening:
+    """All that is listened on. ``opened`` are bound sockets, True for the unix socket; they are closed at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        opened: list[tuple[socket.socket, bool]],
+        welcome_tcp: Welcome,
+        welcome_unix: Welcome,
+    ) -> None:
+        self._settings: Final = settings
+        self._unix: Final = [listener for listener, is_unix in opened if is_unix]
+        self._tcp: list[socket.socket] = [listener for listener, is_unix in opened if not is_unix]
+        self._welcome_tcp: Final = welcome_tcp
+        self._welcome_unix: Final = welcome_unix
+        self._port = settings.port
+        self._bind = list(settings.bind)
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Accept until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for listener in self._unix:
+                nursery.start_soon(accept_forever, listener, self._welcome_unix)
+            for listener in self._tcp:
+                nursery.start_soon(accept_forever, listener, self._welcome_tcp)
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    def rebind(self) -> None:
+        """Follow `port` and `bind`. Raises ValueError if that cannot be.
+
+        Old addresses are given up first if the port stays, since they may be among the new ones; so after an error it
+        is to be called again with the old settings, as CONFIG SET does.
+        """
+        settings = self._settings
+        if (settings.port, list(settings.bind)) == (self._port, self._bind):
+            return
+        same_port = settings.port == self._port
+        if same_port:
+            self._close_tcp()
+        opened: list[socket.socket] = []
+        try:
+            if settings.port:
+                opened = open_tcp(list(settings.bind), settings.port, settings.tcp_backlog)
+        except BindError as error:
+            logger.warning("%s", error)
+            self._bind = [] if same_port else self._bind
+            text = "Failed to bind to specified addresses." if same_port else "Unable to listen on this port. "
+            raise ValueError(text if same_port else text + "Check server logs.") from None
+        self._close_tcp()
+        self._tcp = opened
+        self._port = settings.port
+        self._bind = list(settings.bind)
+        assert self._nursery is not None
+        for listener in opened:
+            self._nursery.start_soon(accept_forever, listener, self._welcome_tcp)
+
+    def _close_tcp(self) -> None:
+        for listener in self._tcp:
+            trio.lowlevel.notify_closing(listener)
+            listener.close()
+        self._tcp = []
+
+
+async def accept_forever(listener: socket.socket, welcome: Welcome) -> None:
+    """Accept until cancelled or until ``listener`` is closed, which it is at the end.
+
+    ``welcome`` gets each socket, non-blocking, and its peer.
 
     Errors of one connection are passed over. When descriptors run out it waits a moment and tries again, since closing
     the listener would turn a passing shortage into an outage.
     """
-    task_status.started()
     try:
         while True:
             await trio.lowlevel.wait_readable(listener)
@@ -123,5 +190,7 @@ async def accept_forever(
                     break
                 connection.setblocking(False)
                 welcome(connection, peer)
+    except trio.ClosedResourceError:
+        pass  # by `rebind`
     finally:
         listener.close()
