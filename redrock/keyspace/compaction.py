@@ -33,6 +33,7 @@ from mypy_extensions import i64
 
 from redrock.cold import record
 from redrock.cold.tier import ColdTier
+from redrock.datatypes.string import StringValue
 from redrock.datatypes.value import ColdMarker, Value
 from redrock.keyspace.database import Database
 from redrock.keyspace.keyspace import Keyspace
@@ -61,6 +62,7 @@ _SAMPLED_PLACES: Final = 256
 _SAMPLED_NEIGHBOURS: Final = 16
 _REPLACED_PER_LIST: Final = 10000
 _TABLES_PER_STEP: Final = 200
+_TRIES_MAX: Final = 100
 
 _OFF: Final = 0
 _POOLS: Final = 1
@@ -225,7 +227,11 @@ class MemoryCompaction:
             return
         bucket = table.buckets[self._bucket]
         if self._rounds:
-            table.buckets[self._bucket] = bucket.copy()
+            fresh = bucket.copy()
+            while id(fresh) >> _ARENA_SHIFT in self._old_arenas:
+                self._dicts.append(fresh)
+                fresh = bucket.copy()
+            table.buckets[self._bucket] = fresh
         else:
             table.buckets[self._bucket] = self._rebuilt(database, bucket)
         self._old_buckets.append(bucket)
@@ -235,16 +241,45 @@ class MemoryCompaction:
         if not self._replaced or len(self._replaced[-1]) > _REPLACED_PER_LIST:
             self._replaced.append([])
         replaced = self._replaced[-1]
+        # Other tasks free objects all the time, and each leaves a hole in an old arena: what lands in one is kept to
+        # fill it, and made again.
+        old = self._old_arenas
         fresh: dict[bytes, object] = {}
+        while id(fresh) >> _ARENA_SHIFT in old:
+            self._dicts.append(fresh)
+            fresh = {}
         for key, value in bucket.items():
             replaced.append(key)
             if not isinstance(value, ColdMarker):
                 replaced.append(value)
-                value = _moved(cast(Value, value))
-            fresh[_copy(key)] = value
+                value = self._moved(cast(Value, value), replaced)
+            copy = _copy(key)
+            while id(copy) >> _ARENA_SHIFT in old:
+                replaced.append(copy)
+                copy = _copy(key)
+            fresh[copy] = value
         if database.expires.length():
             _share_keys(database, fresh, replaced)
         return fresh
+
+    def _moved(self, value: Value, replaced: list[object]) -> Value:
+        """A small value anew. One that is being spilled stays what it is: the answer is about this object."""
+        if value.last_use < 0 or value.accounted > _SMALL_BYTES_MAX:
+            return value
+        content = record.encode(value)
+        fresh = record.decode(content, value.encoding())
+        for _ in range(_TRIES_MAX):
+            if id(fresh) >> _ARENA_SHIFT not in self._old_arenas and not self._has_old_data(fresh):
+                break
+            replaced.append(fresh)
+            fresh = record.decode(content, value.encoding())
+        fresh.last_use = value.last_use
+        fresh.accounted = value.accounted
+        value.accounted = -1
+        return fresh
+
+    def _has_old_data(self, value: Value) -> bool:
+        return isinstance(value, StringValue) and id(value.data) >> _ARENA_SHIFT in self._old_arenas
 
     # --- RELEASE
 
@@ -284,17 +319,6 @@ def _clear_free_lists() -> None:
 def _copy(data: bytes) -> bytes:
     """Another object with the same bytes."""
     return (data + b"\0")[:-1]
-
-
-def _moved(value: Value) -> Value:
-    """A small value anew. One that is being spilled stays what it is: the answer is about this object."""
-    if value.last_use < 0 or value.accounted > _SMALL_BYTES_MAX:
-        return value
-    fresh = record.decode(record.encode(value), value.encoding())
-    fresh.last_use = value.last_use
-    fresh.accounted = value.accounted
-    value.accounted = -1
-    return fresh
 
 
 def _share_keys(database: Database, fresh: dict[bytes, object], replaced: list[object]) -> None:
