@@ -228,9 +228,9 @@ class ColdTier(ColdRows):
             self.failed_loads += 1
             logger.error("A cold value cannot be read: %s", error)
             raise ReplyError(errors.cold_read_failed(error.reason.encode())) from error
-        except StoreLost as error:
-            self._lose(str(error))
-            raise ReplyError(errors.cold_read_failed(self.lost.encode())) from error
+        except StoreLost as loss:
+            self._lose(str(loss))
+            raise ReplyError(errors.cold_read_failed(self.lost.encode())) from loss
         self.inline_loads += 1
         self.loaded_values += 1
         self.loaded_bytes += len(content)

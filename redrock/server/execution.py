@@ -84,8 +84,8 @@ class Execution:
             keyspace.settle()
             self._leave(outer_rewritten, outer_suppressed, outer_forced)
             raise
-        except Exception as error:
-            reply = self._failed(command, self._internal_error(command, mutations, error))
+        except Exception as bug:  # another name than above: compiled, a variable has one type in all of the function
+            reply = self._failed(command, self._internal_error(command, mutations, bug))
         duration_us: i64 = int((time() - started) * 1000000.0)
         if duration_us < 0:
             duration_us = 0  # the clock was set back
