@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 def test_replies_wait_for_the_log(world: ServerWorld) -> None:
     woken: list[bool] = []
-    gate = Replies(world.execution, world.serving, lambda: woken.append(True))
+    refreshed: list[bool] = []
+    gate = Replies(world.execution, world.serving, lambda: woken.append(True), lambda: refreshed.append(True))
+    gate.health_changed()
+    assert refreshed == [True]
     gate.hold(True)
     assert world.execution.hold_replies
     connection = world.connect()
