@@ -1,8 +1,8 @@
 """Listeners: accept connections and hand each to the executor as a client.
 
 TCP on every `bind` address and port, and the unix socket; `bind` and `port` may change at run time. Accepting is
-bounded per wake-up, so that a storm of connections does not keep the executor waiting. Source: Redis 7.0.15, networking.c,
-acceptTcpHandler; anet.c; server.c, changeListenPort.
+bounded per wake-up, so that a storm of connections does not keep the executor waiting. Source: Redis 7.0.15,
+networking.c, acceptTcpHandler; anet.c; server.c, changeListenPort.
 """
 
 import errno
