@@ -32,6 +32,25 @@ TOOLS = ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb")
 # Ports that one file may use. The suite gives each server one port of them, and looks at that port + 10000 as well.
 PORTS_PER_FILE = 400
 
+# The suite fills servers with data of all types. With --simple-data it is strings and hashes instead, for as long as the
+# other types are to come: otherwise hardly a test of replication could run.
+SIMPLE_DATA = r"""
+proc createComplexDataset {r ops {opt {}}} {
+    set tag [expr {"usetag" in $opt ? "{t}" : ""}]
+    for {set done 0} {$done < $ops} {incr done} {
+        set key [randomKey]$tag
+        if {"useexpire" in $opt && rand() < 0.1} {
+            {*}$r expire [randomKey] [randomInt 2]
+        }
+        switch [{*}$r type $key] {
+            string { randpath {{*}$r set $key [randomValue]} {{*}$r del $key} }
+            hash { randpath {{*}$r hset $key [randomValue] [randomValue]} {{*}$r hdel $key [randomValue]} }
+            default { randpath {{*}$r set $key [randomValue]} {{*}$r hset $key [randomValue] [randomValue]} }
+        }
+    }
+}
+"""
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FAILED_TEST = re.compile(r"^\[err\]: (?P<name>.*) in tests/\S+\.tcl$")
 _MISSING = re.compile(r"n command '([^']+)', with args beginning with")
@@ -125,11 +144,15 @@ class Suite:
     options: tuple[str, ...]
     timeout_s: int
     logs: Path
+    simple_data: bool
 
     def prepare(self, folder: Path) -> None:
         """Lay out a scratch copy: the tests, our wrapper and Debian's tools."""
         shutil.copytree(self.source / "tests", folder / "tests", ignore=shutil.ignore_patterns("tmp", "modules"))
         (folder / "tests" / "tmp").mkdir()
+        if self.simple_data:
+            with (folder / "tests" / "support" / "util.tcl").open("a") as support:
+                support.write(SIMPLE_DATA)
         if (self.source / "utils").is_dir():
             shutil.copytree(self.source / "utils", folder / "utils")
         programs = folder / "src"
@@ -231,6 +254,7 @@ def report(results: list[FileResult], excused: dict[str, set[str]]) -> bool:
 @click.option("--skipfile", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Tests to leave out.")
 @click.option("--only", multiple=True, help="Run only these tests, by name.")
 @click.option("--config", nargs=2, multiple=True, help="A directive for our servers: maxrockmem 1mb")
+@click.option("--simple-data", is_flag=True, help="Fill servers with strings and hashes only.")
 @click.option("--accurate", is_flag=True)
 @click.option("--logs", type=click.Path(path_type=Path), default=ROOT / "build" / "redis-suite", show_default=True)
 @click.argument("files", nargs=-1, required=True)
@@ -245,6 +269,7 @@ def main(
     skipfile: Path | None,
     only: tuple[str, ...],
     config: tuple[tuple[str, str], ...],
+    simple_data: bool,
     accurate: bool,
     logs: Path,
     files: tuple[str, ...],
@@ -272,13 +297,15 @@ def main(
     if oracle or oracle_only:
         (logs / "oracle").mkdir(parents=True, exist_ok=True)
         print("redis-server:")
-        results = run_files(Suite(source, theirs, common, timeout, logs / "oracle"), files, jobs, first_port)
+        results = run_files(
+            Suite(source, theirs, common, timeout, logs / "oracle", simple_data), files, jobs, first_port
+        )
         excused = {result.name: set(result.failed) for result in results}
         if oracle_only:
             sys.exit(0 if report(results, {}) else 1)
     logs.mkdir(parents=True, exist_ok=True)
     print(f"redrock-server ({'compiled' if packages == COMPILED else 'plain source'}):")
-    results = run_files(Suite(source, ours, tuple(options), timeout, logs), files, jobs, first_port)
+    results = run_files(Suite(source, ours, tuple(options), timeout, logs, simple_data), files, jobs, first_port)
     sys.exit(0 if report(results, excused) else 1)
 
 
