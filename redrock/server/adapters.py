@@ -70,6 +70,27 @@ class LoadBrake(LoadObserver):
         return self._spilling.must_throttle()
 
 
+class LoadAtStart(LoadBrake):
+    """Also remembers the keys that were left out since their time was over: followers that go on from here have them.
+
+    More than the backlog could hold is of no use to anybody: then `too_many` is set.
+    """
+
+    def __init__(self, spilling: Spilling, bytes_max: int) -> None:
+        super().__init__(spilling)
+        self._bytes_left = bytes_max
+        self.expired: list[tuple[int, bytes]] = []
+        self.too_many = False
+
+    def key_expired(self, dbid: int, key: bytes) -> None:
+        self._bytes_left -= len(key)
+        if self._bytes_left < 0:
+            self.too_many = True
+            self.expired.clear()
+        elif not self.too_many:
+            self.expired.append((dbid, key))
+
+
 class ReplicationClients(ClientObserver):
     """A follower's connection that ends is no follower any more."""
 

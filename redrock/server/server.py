@@ -45,7 +45,15 @@ from redrock.keyspace.spilling import Spilling
 from redrock.monitoring.monitor import Monitors
 from redrock.monitoring.slowlog import Slowlog
 from redrock.monitoring.stats import Statistics
-from redrock.server.adapters import LeaderPass, LoadBrake, ReplicationClients, Replies, SaveHealth, process_limit_bytes
+from redrock.server.adapters import (
+    LeaderPass,
+    LoadAtStart,
+    LoadBrake,
+    ReplicationClients,
+    Replies,
+    SaveHealth,
+    process_limit_bytes,
+)
 from redrock.server.aof_client import AofClient
 from redrock.server.banner import announce, show_where
 from redrock.server.connections import Connections
@@ -408,13 +416,14 @@ class Server:
     async def _load(self) -> None:
         """Load the dataset; clients are answered LOADING meanwhile."""
         self.keyspace.follower = self.settings.replicaof is not None
+        observer = LoadAtStart(self.spilling, self.settings.repl_backlog_size)
         load = LoadTask(
             self.persistence,
             self.keyspace,
             self.settings,
             self.clock,
             self.aof_client,
-            LoadBrake(self.spilling),
+            observer,
         )
         self.persistence.status.load.loading = True
         self.refresh_gate()
@@ -424,8 +433,13 @@ class Server:
             self.persistence.status.load.loading = False
             self.refresh_gate()
         info = loaded.replication
-        if info is not None:
-            self.replication.restore(info.replid, info.offset, info.stream_db)
+        if info is None or observer.too_many:
+            return
+        self.replication.restore(info.replid, info.offset, info.stream_db)
+        name = b"UNLINK" if self.settings.lazyfree_lazy_expire else b"DEL"
+        for dbid, key in observer.expired:
+            self.ctx.also_propagate([name, key], dbid)
+        self.execution.flush_effects()
 
     async def _named(
         self,

@@ -345,3 +345,22 @@ def test_copies_of_the_files_under_load_can_be_loaded(start_redrock: StartServer
         assert known <= done <= asked
         assert found == script.state_after(done)
         other.kill()
+
+
+def test_keys_that_expire_while_the_leader_is_down(start_redrock: StartServer, start_redis: StartServer) -> None:
+    """It leaves them out when it loads. A follower that goes on where it was has them, and must be told."""
+    leader = start_redrock("--save", "3600 1000000")
+    follower = start_redis("--replicaof", f"127.0.0.1 {leader.port}")
+    follower.wait_until(lambda: follower.info("replication")["master_link_status"] == "up")
+    client = leader.client()
+    client.set("kept", "v")
+    client.set("short", "v", px=700)
+    assert client.wait(1, 5000) == 1
+    assert leader.stop() == 0
+    time.sleep(0.8)
+    leader.start()
+    leader.wait_ready()
+    follower.wait_until(lambda: follower.info("replication")["master_link_status"] == "up")
+    assert "Successful partial resynchronization with master." in follower.log
+    follower.wait_until(lambda: follower.command("DBSIZE") == 1)
+    assert leader.command("DBSIZE") == 1
