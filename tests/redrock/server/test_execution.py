@@ -315,7 +315,8 @@ def test_a_bug_in_the_middle_of_changes_ends_the_server(
     world.put(b"k")
     with caplog.at_level(logging.CRITICAL, "redrock"), pytest.raises(DatasetInDoubt, match="strlen") as caught:
         call(behave)
-    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    # Compiled code keeps no __cause__.
+    assert isinstance(caught.value.__cause__ or caught.value.__context__, ZeroDivisionError)
     assert "ZeroDivisionError: a bug" in caplog.text
     assert world.stream.take() == []
 
