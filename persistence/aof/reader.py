@@ -48,8 +48,9 @@ class AofEnd:
 class AofReader:
     """See the module. Raises CorruptionError if the bytes are not an append-only file; then it is of no more use."""
 
-    def __init__(self, source: str, verify_checksum: bool = True) -> None:
+    def __init__(self, source: str, verify_checksum: bool = True, decodable_only: bool = True) -> None:
         self.source: Final = source
+        self._decodable_only: Final = decodable_only
         self._verify_checksum: Final = verify_checksum
         self._chunks: list[bytes] = []
         self._chunks_bytes: i64 = 0
@@ -147,7 +148,7 @@ class AofReader:
         self._at_start = False
         if not self._buffer.startswith(RDB_SIGNATURE):
             return None
-        rdb = RdbReader(self._verify_checksum)
+        rdb = RdbReader(self._verify_checksum, self._decodable_only)
         rdb.feed(self._buffer)
         self._buffer = b""
         self._rdb = rdb
