@@ -46,9 +46,11 @@ COMPILED: tuple[str, ...] = (
     "persistence/status.py",
     "replication/backlog.py",
     "replication/feed.py",
+    "replication/follower/apply.py",
     "replication/hooks.py",
     "replication/identity.py",
     "replication/leader/acks.py",
+    "replication/protocol/stream.py",
 )
 
 

@@ -11,6 +11,8 @@ Invariant: what has been handed to the feed is the stream up to `applied_offset`
 from collections import deque
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from redrock.util.clock import Clock
 from replication.feed import Feed
 from replication.leader.followers import Waker
@@ -22,6 +24,7 @@ SLICE_NS: Final = 2_000_000
 _UNITS_PER_LOOK: Final = 16
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LeaderCommands:
     """The leader as a client of this server: whatever it sends is obeyed, and nothing is answered."""
 

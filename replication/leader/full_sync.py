@@ -63,6 +63,10 @@ class Snapshots:
         """Nobody wants the snapshot any more: end it."""
         raise NotImplementedError
 
+    def remove_dump(self) -> None:
+        """Nobody but followers has wanted the dump file, and they have it."""
+        raise NotImplementedError
+
     def has_save_points(self) -> bool:
         """Does anybody but the followers want snapshots on disk?"""
         raise NotImplementedError
@@ -92,6 +96,7 @@ class FullSync:
         self._snapshots: Final = snapshots
         self._closer: Final = closer
         self._streaming_to: list[Follower] = []  # who gets the chunks of the present pipe
+        self._dump_is_theirs = False  # the dump file was written for followers, and may be theirs alone
         self.pipe_waker: Waker | None = None  # the reader of the pipe waits for the sockets
 
     # --- beginning
@@ -113,6 +118,7 @@ class FullSync:
 
     def tick(self, now_ms: int) -> None:
         """Once a second: begin a snapshot if somebody waits and it is time."""
+        self._remove_dump()
         if self._snapshots.running() is not Running.NOTHING:
             return
         waiting = self._followers.in_state(FollowerState.WAIT_BGSAVE_START)
@@ -125,6 +131,19 @@ class FullSync:
         waited_seconds = max(now_ms // 1000 - follower.since_ms // 1000 for follower in batch)
         if not settings.repl_diskless_sync or enough or waited_seconds >= settings.repl_diskless_sync_delay:
             self._start(batch, now_ms)
+
+    def _remove_dump(self) -> None:
+        """rdb-del-sync-files: a server without persistence leaves no RDB behind when its followers have it."""
+        if not self._settings.rdb_del_sync_files:
+            self._dump_is_theirs = False
+        if not self._dump_is_theirs or self._settings.appendonly or self._snapshots.has_save_points():
+            return
+        for state in (FollowerState.WAIT_BGSAVE_START, FollowerState.WAIT_BGSAVE_END, FollowerState.SEND_BULK):
+            if self._followers.in_state(state):
+                return
+        self._dump_is_theirs = False
+        logger.info("Removing the RDB file used to feed replicas in a persistence-less instance")
+        self._snapshots.remove_dump()
 
     def _may_stream(self, follower: Follower) -> bool:
         return self._settings.repl_diskless_sync and follower.options.capa_eof
@@ -153,6 +172,7 @@ class FullSync:
             started = self._snapshots.start_to_followers(marked_header(mark), mark)
         else:
             started = self._snapshots.start_to_disk()
+            self._dump_is_theirs = started and self._settings.rdb_del_sync_files
         if not started:
             logger.warning("BGSAVE for replication failed")
             for follower in self._followers.in_state(FollowerState.WAIT_BGSAVE_START):

@@ -6,7 +6,7 @@ are true, in whatever order they become so: the child has ended, and all that it
 
 from typing import TYPE_CHECKING, Final
 
-from persistence.files import ReadFile
+from persistence.files import ReadFile, unlink_if_there
 from persistence.service import Persistence
 from persistence.status import CHILD_NONE, CHILD_RDB
 from redrock.config.values import SettingValues
@@ -60,6 +60,9 @@ class PersistenceSnapshots(Snapshots):
 
     def open_dump(self) -> ReadFile:
         return self._persistence.disk.open_read(self._settings.dbfilename)
+
+    def remove_dump(self) -> None:
+        unlink_if_there(self._persistence.disk, self._settings.dbfilename)
 
     def cancel(self) -> None:
         self._persistence.kill_rdb_child()

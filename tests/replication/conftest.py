@@ -116,6 +116,9 @@ class FakeSnapshots(Snapshots):
     def cancel(self):
         self.cancelled += 1
 
+    def remove_dump(self):
+        self.dump = None
+
     def has_save_points(self):
         return self.save_points
 

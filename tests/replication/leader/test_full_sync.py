@@ -233,3 +233,21 @@ def test_by_sync_no_line_is_sent(world, transport_of):
     assert follower.legacy
     assert client.transport.take() == b""
     assert follower.state is FollowerState.WAIT_BGSAVE_END
+
+
+@pytest.mark.parametrize(
+    ("delete", "save_points", "appendonly", "removed"),
+    [(True, False, False, True), (False, False, False, False), (True, True, False, False), (True, False, True, False)],
+)
+def test_the_dump_goes_when_followers_have_it_and_nobody_else_wants_it(world, delete, save_points, appendonly, removed):
+    to_disk(world)
+    world.settings.rdb_del_sync_files = delete
+    world.settings.appendonly = appendonly
+    world.snapshots.save_points = save_points
+    follower = world.follower()
+    world.finish_disk()
+    world.tick()
+    assert world.snapshots.dump is not None, "it is being sent"
+    world.replication.pump(follower)
+    world.tick()
+    assert (world.snapshots.dump is None) is removed

@@ -110,6 +110,9 @@ def test_other_children_and_small_things(world, persistence, snapshots, tmp_path
     assert snapshots._persistence.killed == 1
     (tmp_path / "dump.rdb").write_bytes(b"content")
     assert snapshots.open_dump().read(100) == b"content"
+    snapshots.remove_dump()
+    snapshots.remove_dump()
+    assert not (tmp_path / "dump.rdb").exists()
     assert snapshots.has_save_points()
     world.settings.save = ()
     assert not snapshots.has_save_points()
