@@ -27,6 +27,7 @@ Assumptions, all of CPython 3.11 to 3.13's pymalloc; were they wrong, nothing wo
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Final, cast, final
 
 from mypy_extensions import i64
@@ -308,12 +309,13 @@ class MemoryCompaction:
 
 
 def _clear_free_lists() -> None:
-    """Tuples, dicts and the like that Python keeps for reuse hold on to old arenas: a full collection lets them go.
+    """What Python keeps for reuse (tuples, dicts, names of attributes looked up) holds on to old arenas: let it go.
 
-    Everything is frozen first, so that the collection has nothing to look at: it would take long, and find nothing.
+    A full collection empties the free lists. Everything is frozen first, so that the collection has nothing to look at: it would take long, and find nothing.
     """
     gc.freeze()
     gc.collect()
+    sys._clear_type_cache()
 
 
 def _copy(data: bytes) -> bytes:
