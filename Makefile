@@ -57,7 +57,6 @@ lint: develop
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict
-	$(VENV)/bin/mypy --strict --explicit-package-bases tools tests
 
 format: develop
 	$(VENV)/bin/ruff check --fix .

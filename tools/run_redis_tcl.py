@@ -32,8 +32,8 @@ TOOLS = ("redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb")
 # Ports that one file may use. The suite gives each server one port of them, and looks at that port + 10000 as well.
 PORTS_PER_FILE = 400
 
-# The suite fills servers with data of all types. With --simple-data it is strings and hashes instead, for as long as the
-# other types are to come: otherwise hardly a test of replication could run.
+# The suite fills servers with data of all types. With --simple-data it is strings and hashes instead, for as long as
+# the other types are to come: otherwise hardly a test of replication could run.
 SIMPLE_DATA = r"""
 proc createComplexDataset {r ops {opt {}}} {
     set tag [expr {"usetag" in $opt ? "{t}" : ""}]

@@ -151,8 +151,8 @@ class Rows:
         """Rewrite the tables without what has been deleted. Takes as long as reading and writing all rows."""
         try:
             # Without bounds plyvel 1.5.1 compacts from "" to "", which is nothing. Row keys begin with a letter.
-            # Twice: LevelDB looks for the deepest level with files before it writes its buffer out, so what that adds is
-            # only seen the second time.
+            # Twice: LevelDB looks for the deepest level with files before it writes its buffer out, so what that adds
+            # is only seen the second time.
             for _ in range(2):
                 self._opened().compact_range(start=b"", stop=b"\xff")
         except (plyvel.Error, RuntimeError, OSError) as error:
