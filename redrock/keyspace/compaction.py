@@ -311,7 +311,8 @@ class MemoryCompaction:
 def _clear_free_lists() -> None:
     """What Python keeps for reuse (tuples, dicts, names of attributes looked up) holds on to old arenas: let it go.
 
-    A full collection empties the free lists. Everything is frozen first, so that the collection has nothing to look at: it would take long, and find nothing.
+    A full collection empties the free lists. Everything is frozen first, so that it has nothing to look at: it would
+    take long, and find nothing.
     """
     gc.freeze()
     gc.collect()
