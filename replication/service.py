@@ -24,6 +24,7 @@ from redrock.util.random import RandomSource
 from replication.feed import Feed
 from replication.follower.cached_leader import CachedLeader
 from replication.identity import ReplicationIdentity
+from replication.info import LeaderFacts, info_fields
 from replication.leader.acks import Acknowledgements
 from replication.leader.followers import Follower, Followers, FollowerState, Waker
 from replication.leader.full_sync import FollowerCloser, FullSync, Running, Snapshots
@@ -31,7 +32,7 @@ from replication.protocol.handshake import PsyncRequest
 from replication.protocol.psync import History, answer_psync, continue_line
 from replication.protocol.replconf import FollowerOptions
 from replication.protocol.stream import GETACK, PING
-from replication.role import LeaderAddress, LinkState, Role
+from replication.role import LeaderAddress, Role
 
 logger: Final = logging.getLogger("redrock.replication")
 
@@ -547,58 +548,5 @@ class Replication(FollowerCloser):
 
     def info_fields(self) -> list[tuple[str, str]]:
         """INFO's section Replication, in Redis' order."""
-        now_s = self.keyspace.now_ms // 1000
-        role, settings = self.role, self.settings
-        fields = [("role", "slave" if role.is_follower else "master")]
-        if role.leader is not None:
-            fields += self._link_fields(now_s)
-            fields += [
-                ("slave_priority", str(settings.replica_priority)),
-                ("slave_read_only", str(int(settings.replica_read_only))),
-                ("replica_announced", str(int(settings.replica_announced))),
-            ]
-        fields.append(("connected_slaves", str(len(self.followers))))
-        if settings.min_replicas_to_write and settings.min_replicas_max_lag:
-            fields.append(("min_slaves_good_slaves", str(self.good_replica_count())))
-        fields += self.followers.info_lines(self.keyspace.now_ms)
-        identity, backlog = self.identity, self.feed.backlog
-        fields += [
-            ("master_failover_state", "no-failover"),
-            ("master_replid", identity.replid.decode("ascii", "replace")),
-            ("master_replid2", identity.replid2.decode("ascii", "replace")),
-            ("master_repl_offset", str(identity.master_repl_offset)),
-            ("second_repl_offset", str(identity.second_repl_offset)),
-            ("repl_backlog_active", str(int(backlog is not None))),
-            ("repl_backlog_size", str(settings.repl_backlog_size)),
-            ("repl_backlog_first_byte_offset", str(0 if backlog is None else backlog.first_byte_offset)),
-            ("repl_backlog_histlen", str(0 if backlog is None else backlog.histlen)),
-        ]
-        return fields
-
-    def _link_fields(self, now_s: int) -> list[tuple[str, str]]:
-        role = self.role
-        assert role.leader is not None
-        read, applied = role.known_offsets() or (1, 1)
-        fields = [
-            ("master_host", role.leader.host),
-            ("master_port", str(role.leader.port)),
-            ("master_link_status", "up" if role.link_up else "down"),
-            ("master_last_io_seconds_ago", str(now_s - role.last_io_ms // 1000 if role.link_up else -1)),
-            ("master_sync_in_progress", str(int(role.link is LinkState.TRANSFER))),
-            ("slave_read_repl_offset", str(read)),
-            ("slave_repl_offset", str(applied)),
-        ]
-        if role.link is LinkState.TRANSFER:
-            total, received = role.transfer_total, role.transfer_read
-            percent = received / total * 100 if total else 0.0
-            fields += [
-                ("master_sync_total_bytes", str(total)),
-                ("master_sync_read_bytes", str(received)),
-                ("master_sync_left_bytes", str(total - received)),
-                ("master_sync_perc", f"{percent:.2f}"),
-                ("master_sync_last_io_seconds_ago", str(now_s - role.transfer_last_io_ms // 1000)),
-            ]
-        if not role.link_up:
-            since_ms = role.link_down_since_ms
-            fields.append(("master_link_down_since_seconds", str(now_s - since_ms // 1000 if since_ms else -1)))
-        return fields
+        facts = LeaderFacts(self.followers, self.identity, self.feed.backlog, self.good_replica_count())
+        return info_fields(self.role, facts, self.settings, self.keyspace.now_ms)
