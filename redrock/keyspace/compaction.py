@@ -228,11 +228,8 @@ class MemoryCompaction:
             return
         bucket = table.buckets[self._bucket]
         if self._rounds:
-            fresh = bucket.copy()
-            while id(fresh) >> _ARENA_SHIFT in self._old_arenas:
-                self._dicts.append(fresh)
-                fresh = bucket.copy()
-            table.buckets[self._bucket] = fresh
+            # Wherever the dict lands: the old arenas are gone, and new ones may stand where they were.
+            table.buckets[self._bucket] = bucket.copy()
         else:
             table.buckets[self._bucket] = self._rebuilt(database, bucket)
         self._old_buckets.append(bucket)
