@@ -49,6 +49,7 @@ def test_save(make_world, memory_disk, caplog):
         ),
         ("fsync_directory", "dump.rdb", "Write error saving DB on disk(fsyncFileDir): {}"),
     ],
+    ids=["create", "write", "fsync", "rename", "fsync_directory"],
 )
 def test_a_failed_save(make_world, memory_disk, caplog, operation, path, message):
     memory_disk.put("dump.rdb", b"the one before")
