@@ -33,7 +33,6 @@ $(VENV)/.installed: $(SOURCES) setup.py pyproject.toml tools/compiled_modules.py
 	@tools/prepare.sh compiler
 	@rm -rf build/lib* build/bdist* build/temp*
 	@echo "installing redrock-server into $(VENV); compiling takes a few minutes"
-	@$(PY) -m pip install -q --disable-pip-version-check --force-reinstall --no-deps .
 	@$(PY) -m pip install -q --disable-pip-version-check .
 	@touch $@
 
