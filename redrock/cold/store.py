@@ -119,7 +119,7 @@ class Store:
                 self._drop_slice()
             elif not events:
                 self.bytes_since_quiet = 0
-                trim()
+                self.writer.jobs.put(self._tidy)
             for key, mask in events:
                 if key.data is None:
                     self._take_answers()
@@ -328,6 +328,16 @@ class Store:
             self.drop_running = False
 
         self.writer.jobs.put(job)
+
+    def _tidy(self) -> None:
+        """Give back memory that a busy time has left behind: LevelDB's write buffer, and holes in the heap."""
+        compacting = self.compaction is not None and self.compaction.is_alive()
+        if self.writer.failure is None and not compacting:
+            try:
+                self.rows.flush()
+            except RowsError as error:
+                self.writer.failure = str(error)
+        trim()
 
     def _open_snapshot(self, request_id: int, end: socket.socket) -> bytes:
         try:

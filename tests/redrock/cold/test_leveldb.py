@@ -1,5 +1,6 @@
 """LevelDB itself, in a folder of the test's own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,14 @@ def test_opened_again_nothing_is_lost(rows: Rows) -> None:
     assert rows.get(b"k") == b"v"
     rows.compact()
     assert rows.get(b"k") == b"v"
+
+
+def test_the_write_buffer_is_written_out(rows: Rows, tmp_path: Path) -> None:
+    put(rows, {b"k": b"v" * 1000})
+    assert not [name for name in os.listdir(tmp_path) if name.endswith((".ldb", ".sst"))]
+    rows.flush()
+    assert [name for name in os.listdir(tmp_path) if name.endswith((".ldb", ".sst"))]
+    assert rows.get(b"k") == b"v" * 1000
 
 
 def test_a_folder_that_cannot_be_opened_says_which(tmp_path: Path) -> None:

@@ -650,5 +650,5 @@ class TierMachine(RuleBasedStateMachine):
 
 def test_any_sequence_of_commands_and_answers(make_cold_world) -> None:
     machine = type("Machine", (TierMachine,), {"world_type": make_cold_world}).TestCase
-    machine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+    machine.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
     machine("runTest").runTest()
