@@ -27,6 +27,7 @@ class Clock(ABC):
         """Nanoseconds since an arbitrary moment; never goes back."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SystemClock(Clock):
     """The machine's clocks."""
 
@@ -40,6 +41,7 @@ class SystemClock(Clock):
         return time.monotonic_ns()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ManualClock(Clock):
     """Stands still until told to move; both clocks move together."""
 

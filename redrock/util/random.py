@@ -8,9 +8,12 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
+from mypy_extensions import mypyc_attr
+
 T = TypeVar("T")
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class RandomSource:
     """A stream of random numbers; with ``seed`` always the same one."""
 
