@@ -83,7 +83,7 @@ class Direction:
                 await self._news.wait()
                 continue
             await trio.sleep(self._random.random() * self.delay_max)
-            while self.stalled and not self.broken:
+            while self.stalled and not self.broken:  # noqa: ASYNC110 - simulated time costs nothing
                 await trio.sleep(0.05)
             if self.broken:
                 return

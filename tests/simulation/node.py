@@ -1,8 +1,8 @@
 """A node of the simulated cluster: a real `Server` on a network, a disk, a cold store and a clock of the simulation.
 
 What is not the real thing: sockets (in-memory connections), the poller and the executor task (which must not look at
-the machine's clock), children that save (a process under a simulated clock would be as fast as the wind: the snapshot is
-made at once, in this process, and handed out in pieces over simulated time), the cold store, the disk.
+the machine's clock), children that save (what a real process does takes no simulated time: so the snapshot is made at
+once, in this process, and handed out in pieces over simulated time), the cold store, the disk.
 Left out: signals, listeners, the append-only log's thread.
 """
 
@@ -253,7 +253,7 @@ class SimulatedSnapshots(PersistenceSnapshots):
             full_sync.chunk(rest[:count])
             rest = rest[count:]
             await trio.sleep(source.random() * 0.01)
-            while full_sync.unsent_chunk_bytes() and generation == self._generation:
+            while full_sync.unsent_chunk_bytes() and generation == self._generation:  # noqa: ASYNC110
                 await trio.sleep(0.002)
         if generation == self._generation:
             self._running = Running.NOTHING

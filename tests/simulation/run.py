@@ -95,9 +95,10 @@ class Run:
                 await self._start(node)
                 if node is not self.leader:
                     await self._follow(node, self.leader)
+        await self.checker.converge(CONVERGE_SECONDS)
         if self.spoils:
             self._spoil()
-        await self.checker.converge(CONVERGE_SECONDS)
+            await self.checker.converge(CONVERGE_SECONDS)
         self.events += [f"{describe(node)}, {node.digest().decode()}" for node in self.nodes]
         self.events += [f"replies: {client.replies}" for client in self.clients]
         assert sum(client.replies for client in self.clients) > 100

@@ -1,4 +1,4 @@
-"""Whole clusters in one process: many seeds, each a different story of clients and faults, each ending in equal datasets.
+"""Whole clusters in one process. Each seed is another story of clients and faults, and ends in equal datasets.
 
 REDROCK_SIM_SEEDS=1000 plays that many; a failure names its seed, and how to play it again.
 """
