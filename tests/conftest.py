@@ -30,7 +30,9 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS_MAX = 60
 
 # The machine may be slow and shared: time is no part of what a property says.
-hypothesis.settings.register_profile("redrock", deadline=None, print_blob=True)
+# Explaining a failure means tracing every line, which on a slow machine takes longer than a test may.
+PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+hypothesis.settings.register_profile("redrock", deadline=None, print_blob=True, phases=PHASES)
 hypothesis.settings.load_profile("redrock")
 
 _STARTED = pytest.StashKey[list["ServerProcess"]]()
