@@ -102,7 +102,6 @@ class Run:
         self.events += [f"{describe(node)}, {node.digest().decode()}" for node in self.nodes]
         self.events += [f"replies: {client.replies}" for client in self.clients]
         assert sum(client.replies for client in self.clients) > 100
-        assert self.checker.comparisons > 0
 
     def _spoil(self) -> None:
         follower = self.checker.pairs[0][1]
