@@ -140,6 +140,7 @@ class ColdTier(ColdRows):
         self._unapplied: list[tuple[bytes, bytes]] = []
         self._held: list[tuple[bytes, bytes]] = []
         self._held_drops: list[int] = []
+        self._risky_drops: list[int] = []  # dropped while a renaming had not been confirmed
         self._retrying = False
         # Figures.
         self.in_flight_bytes: i64 = 0
@@ -209,6 +210,9 @@ class ColdTier(ColdRows):
             # A row may have been moved out of it, on paper.
             self._held_drops.append(store_id)
         else:
+            if self._moves_pending:
+                # If one of them fails, it may bring a row into this store when it is repeated.
+                self._risky_drops.append(store_id)
             self._send_drop(store_id)
 
     def load_inline(self, store_id: int, type_code: int, key: bytes) -> Value:
@@ -222,7 +226,13 @@ class ColdTier(ColdRows):
         """As `load_inline`, but the value stays cold: for a look past memory."""
         row = row_key(store_id, type_code, key)
         try:
-            content = self._read_inline(self._name_on_disk(row))
+            name = self._name_on_disk(row)
+            content = self._read_inline(name)
+            if content is None and self._name_on_disk(row) != name:
+                # While it was waited for, a renaming asked for before turned out to have failed.
+                content = self._read_inline(self._name_on_disk(row))
+            if content is None:
+                raise CorruptionError("its row is missing", "cold tier")
             value = record.decode(content, self.owner.encoding_of(store_id, key))
         except CorruptionError as error:
             self.failed_loads += 1
@@ -528,6 +538,11 @@ class ColdTier(ColdRows):
             if kind == wire.FAILED:
                 self._fail(payload)
                 self._unapplied.extend(request.changes)
+            if self.failure:
+                self._held_drops.extend(self._risky_drops)
+                self._risky_drops.clear()
+            elif not self._moves_pending:
+                self._risky_drops.clear()
         elif request.kind == wire.RETRY:
             self._take_retry(kind == wire.DONE, payload)
         elif kind == wire.FIGURES:
@@ -599,8 +614,8 @@ class ColdTier(ColdRows):
             elif not spill.superseded:
                 self._delete_row(spill.row)
 
-    def _read_inline(self, name: bytes) -> bytes:
-        """The record of a row, waiting for it. Other answers that come meanwhile are acted on later: a command runs."""
+    def _read_inline(self, name: bytes) -> bytes | None:
+        """The record of a row, waiting for it; None if there is no such row. Other answers that come meanwhile are acted on later: a command runs."""
         link = self._link
         if link is None:
             raise StoreLost(self.lost)
@@ -620,8 +635,9 @@ class ColdTier(ColdRows):
             if found is not None:
                 if found[0] == wire.FOUND:
                     return found[5:]
-                reason = "its row is missing" if found[0] == wire.MISSING else found[5:].decode("utf-8", "replace")
-                raise CorruptionError(reason, "cold tier")
+                if found[0] == wire.MISSING:
+                    return None
+                raise CorruptionError(found[5:].decode("utf-8", "replace"), "cold tier")
 
     # --- When things go wrong
 
@@ -657,7 +673,7 @@ class ColdTier(ColdRows):
     def _names_on_disk(self) -> dict[bytes, bytes]:
         """By row: the name that it still has on disk, where that is another one. Empty unless writing has failed."""
         names: dict[bytes, bytes] = {}
-        for changes in (self._unapplied, self._held):
+        for changes in (self._unapplied, self._failed_meanwhile(), self._held):
             for row, new_row in changes:
                 if new_row:
                     names[new_row] = names.pop(row, row)
@@ -665,8 +681,16 @@ class ColdTier(ColdRows):
                     names.pop(row, None)
         return names
 
+    def _failed_meanwhile(self) -> list[tuple[bytes, bytes]]:
+        """Changes that have failed, according to answers that came during an inline read and wait to be acted on."""
+        failed: list[tuple[bytes, bytes]] = []
+        for kind, request_id, _ in self._deferred:
+            if kind == wire.FAILED:
+                failed.extend(self._requests[request_id].changes)
+        return failed
+
     def _name_on_disk(self, row: bytes) -> bytes:
-        if not self._unapplied and not self._held:
+        if not self._unapplied and not self._held and not self._deferred:
             return row
         return self._names_on_disk().get(row, row)
 
