@@ -386,7 +386,8 @@ def test_damaged_rows_are_errors_never_wrong_values(start_redrock: StartServer) 
         else:
             assert found == value_of(i)
     assert len(errors) > 10
-    assert all("the cold value of a key of this command cannot be read: Corruption: " in text for text in errors)
+    # A damaged filter block makes LevelDB miss the row: an error as well, since the key is known to have one.
+    assert all("the cold value of a key of this command cannot be read: " in text for text in errors)
     assert int(rock(server)["rock_failed_loads"]) >= len(errors)
     # A save would be wrong, so there is none.
     assert isinstance(server.command("SAVE"), ErrorReply)

@@ -174,8 +174,10 @@ def test_eviction_takes_cold_keys_first(start_redrock: StartServer) -> None:
     server.wait_until(lambda: client.set("x", "y") and used(server) <= int(client.config_get("maxmemory")["maxmemory"]))
     evicted = int(server.info("stats")["evicted_keys"])
     assert evicted > 100
-    assert client.exists(*[f"hot{i}" for i in range(500)]) == 500
-    assert int(server.info("rock")["rock_cold_keys"]) == 2000 - evicted
+    # Victims are the best of a sample: now and then one holds no cold key.
+    hot = client.exists(*[f"hot{i}" for i in range(500)])
+    assert hot >= 490
+    assert int(server.info("rock")["rock_cold_keys"]) == 2000 - (evicted - (500 - hot))
     # An evicted name is free: nothing of the old row is seen.
     for i in range(2000):
         key = f"cold{i} {'x' * 100}"

@@ -52,11 +52,11 @@ def test_expiry_reaches_the_follower_as_a_deletion(start_redrock, start_redis, i
     leader = start_redrock(*NO_DELAY)
     follower = start_redis("--replicaof", f"127.0.0.1 {leader.port}")
     follower.wait_until(lambda: is_linked(follower))
-    leader.command("SET", "short", "lived", "PX", 200)
-    leader.command("SET", "other", "lived", "PX", 200)
+    leader.command("SET", "short", "lived", "PX", 2000)
+    leader.command("SET", "other", "lived", "PX", 2000)
     assert leader.command("WAIT", 1, 5000) == 1
     assert follower.command("EXISTS", "short") == 1
-    follower.wait_until(lambda: follower.command("DBSIZE") == 0, 5)
+    follower.wait_until(lambda: follower.command("DBSIZE") == 0, 10)
     follower.command("REPLICAOF", "NO", "ONE")
     assert follower.command("DBSIZE") == 0
 
