@@ -12,7 +12,7 @@ from typing import Final
 
 from persistence.rdb.writer import ReplicationInfo
 from redrock import errors
-from redrock.clients.client import IS_REPLICA, Client
+from redrock.clients.client import IS_LEADER_LINK, IS_REPLICA, Client
 from redrock.clients.output import CLASS_REPLICA
 from redrock.config.values import LIMIT_REPLICA, SettingValues
 from redrock.errors import ReplyError
@@ -110,6 +110,7 @@ class Replication(FollowerCloser):
         self.full_sync: Final = FullSync(settings, self.followers, self.feed, snapshots, self)
         self.supervisor: Waker | None = None
         self.link_waker: Waker | None = None  # sends an ACK to the leader
+        self.link_cutter: Waker | None = None  # ends the connection to the leader; the link then makes a new one
         # Calls `end_of_pass` while there are followers.
         self.pass_hook = PassHook()
         self._newcomers: list[Follower] = []
@@ -305,7 +306,11 @@ class Replication(FollowerCloser):
                 self.host.answer_blocked(waiting, count)
 
     def client_gone(self, client: Client) -> None:
-        """A connection is being closed: called before its descriptor is."""
+        """A connection is being closed: called before its descriptor is. The leader's, if CLIENT KILL names it."""
+        if client.has(IS_LEADER_LINK):
+            if self.link_cutter is not None:
+                self.link_cutter.wake()
+            return
         self._options.pop(client.client_id, None)
         follower = self.followers.of_client(client)
         if follower is None:

@@ -79,6 +79,9 @@ class LeaderClient(LeaderCommands):
         self._waker = None
         self.pass_hook.wanted = False
 
+    def connected(self, address: bytes) -> None:
+        self._client.address = address
+
     def want_values(self, commands: list[list[bytes]], waker: Waker) -> bool:
         if not self._keyspace.cold_count():
             return False

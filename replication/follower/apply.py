@@ -59,6 +59,9 @@ class LeaderCommands:
         """The link is lost: a transaction under way is forgotten."""
         raise NotImplementedError
 
+    def connected(self, address: bytes) -> None:
+        """The link is up: the leader is shown under this address."""
+
 
 class StreamApplier:
     """One connection's stream. ``offset`` is the last byte applied before it."""

@@ -425,10 +425,14 @@ class Link:
         replication.host.link_changed()
         self._commands.reset()
         self._commands.select(max(0, role.selected_dbid))
+        leader = role.leader
+        assert leader is not None
+        self._commands.connected(f"{leader.host}:{leader.port}".encode())
         applier = StreamApplier(role.applied_offset, self._commands, replication.feed, role, self._clock)
         values_here = _Event()
         try:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._wait_for_cut)
                 if acks:
                     nursery.start_soon(self._acknowledge, stream, ack_now)
                 data = rest
@@ -471,6 +475,16 @@ class Link:
                 await self._send(stream, ack_command(self._role.applied_offset))
         finally:
             self._replication.link_waker = None
+
+    async def _wait_for_cut(self) -> None:
+        """CLIENT KILL may name the leader."""
+        cut = _Event()
+        self._replication.link_cutter = cut
+        try:
+            await cut.wait()
+            raise LinkLost("The connection to the master was closed by a command", True)
+        finally:
+            self._replication.link_cutter = None
 
 
 def _first(group: ExceptionGroup[LinkLost]) -> LinkLost:

@@ -67,6 +67,17 @@ def test_it_waits_for_its_leader_to_expire_keys(start_redrock, start_redis, is_l
     follower.wait_until(lambda: follower.command("DBSIZE") == 0)
 
 
+def test_client_kill_with_the_leaders_address_cuts_the_link(start_redrock, start_redis, same_dataset, is_linked):
+    leader = start_redis(*NO_DELAY)
+    follower = start_redrock("--replicaof", f"127.0.0.1 {leader.port}")
+    follower.wait_until(lambda: is_linked(follower))
+    assert follower.command("CLIENT", "KILL", f"127.0.0.1:{leader.port}").text == b"OK"
+    leader.command("SET", "after", "the cut")
+    follower.wait_until(lambda: follower.command("GET", "after") == b"the cut")
+    same_dataset(leader, follower)
+    assert follower.log.count("Master accepted a Partial Resynchronization") == 1
+
+
 def test_a_cut_link_costs_a_partial_resync(start_redrock, start_redis, cutting_proxy, same_dataset, is_linked):
     leader = start_redis(*NO_DELAY)
     fill(leader)
