@@ -615,7 +615,10 @@ class ColdTier(ColdRows):
                 self._delete_row(spill.row)
 
     def _read_inline(self, name: bytes) -> bytes | None:
-        """The record of a row, waiting for it; None if there is no such row. Other answers that come meanwhile are acted on later: a command runs."""
+        """The record of a row, waiting for it; None if there is no such row.
+
+        Other answers that come meanwhile are acted on later: a command runs.
+        """
         link = self._link
         if link is None:
             raise StoreLost(self.lost)

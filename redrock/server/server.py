@@ -460,9 +460,11 @@ class Server:
             logger.critical("The %s has failed; the server stops.", name, exc_info=True)
             raise
 
-    def _signalled(self) -> None:
+    def _signalled(self, interrupted: bool) -> None:
+        """SIGINT or SIGTERM: as SHUTDOWN with the flags that `shutdown-on-sigint` or `-sigterm` names."""
+        flags = self.settings.shutdown_on_sigint if interrupted else self.settings.shutdown_on_sigterm
         try:
-            self.request_shutdown(False, False, False, False)
+            self.request_shutdown("save" in flags, "nosave" in flags, "now" in flags, "force" in flags)
         except ReplyError as error:
             logger.warning("The server goes on: %s", error.text.decode())
 

@@ -14,9 +14,9 @@ logger: Final = logging.getLogger("redrock")
 
 
 class Signals:
-    """Calls ``shutdown`` at the first SIGTERM or SIGINT, and ``exit_at_once`` at a SIGINT after that."""
+    """Calls ``shutdown`` (True: by SIGINT) at SIGTERM or SIGINT, and ``exit_at_once`` at a SIGINT after another."""
 
-    def __init__(self, shutdown: Callable[[], None], exit_at_once: Callable[[], None]) -> None:
+    def __init__(self, shutdown: Callable[[bool], None], exit_at_once: Callable[[], None]) -> None:
         self._shutdown: Final = shutdown
         self._exit_at_once: Final = exit_at_once
 
@@ -32,4 +32,4 @@ class Signals:
                 name = "SIGINT" if number == signal.SIGINT else "SIGTERM"
                 logger.warning("Received %s scheduling shutdown...", name)
                 seen = True
-                self._shutdown()
+                self._shutdown(number == signal.SIGINT)
