@@ -86,6 +86,7 @@ class MemoryCompaction:
         self._tier: Final = tier
         self._clock: Final = clock
         self._state = _OFF
+        self.begun = 0  # how many times since the server's start
         self._fillers: list[list[bytes]] = []
         # Keys and values that have been copied, by the thousand.
         self._replaced: list[list[object]] = []
@@ -114,6 +115,7 @@ class MemoryCompaction:
         resident = anonymous_bytes()
         if self._state != _OFF or resident == 0:
             return
+        self.begun += 1
         self._old_arenas = self._arenas_of_keys()
         self._size = _SMALL_BYTES_MAX
         self._filled_bytes = 0

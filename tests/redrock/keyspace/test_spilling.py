@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from redrock.keyspace.cold_values import LoadWaiters
-from redrock.keyspace.spilling import IDLE, STORE_BUSY, SweepListener
+from redrock.keyspace.spilling import IDLE, STORE_BUSY, Spilling, SweepListener
 from redrock.util.random import RandomSource
 
 SIZE = 1000
@@ -136,8 +136,8 @@ def test_a_slice_is_short(cold_world) -> None:
             return int(super().monotonic_ns())
 
     fill(world, 2000)
+    world.spilling = Spilling(world.keyspace, world.tier, world.values, Ticking())
     limit(world, 0.1)
-    world.spilling._clock = Ticking()
     world.spilling.run_slice()
     assert 0 < world.tier.spills_in_flight() < 200
 
