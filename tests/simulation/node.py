@@ -17,6 +17,7 @@ import trio
 
 from persistence.files import Disk, ReadFile, WriteFile
 from persistence.snapshot.targets import Dataset, save_rdb_file
+from redrock.cold.tier import SnapshotRefused
 from redrock.config.file import ConfigReader
 from redrock.config.settings import Settings
 from redrock.datatypes.value import ColdMarker, Value
@@ -197,10 +198,14 @@ class SimulatedSnapshots(PersistenceSnapshots):
         """The dataset as an RDB; None if that failed."""
         server = self._server
         facts = server.snapshot_facts
+        try:
+            cold = facts.open_cold_snapshot()
+        except SnapshotRefused:
+            return None  # the cold store cannot write just now
         dataset = Dataset(
             server.keyspace,
             server.settings,
-            facts.open_cold_snapshot(),
+            cold,
             facts.replication_info(),
             facts.used_memory(),
         )
