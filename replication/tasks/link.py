@@ -108,7 +108,8 @@ class Link:
     async def run(self) -> None:
         """Until cancelled, which the supervisor does when the role changes."""
         leader = self._role.leader
-        assert leader is not None
+        if leader is None or self._role.generation != self._generation:
+            return  # the role has changed again before this task had its first turn
         while True:
             at_once = False
             try:
@@ -425,9 +426,8 @@ class Link:
         replication.host.link_changed()
         self._commands.reset()
         self._commands.select(max(0, role.selected_dbid))
-        leader = role.leader
-        assert leader is not None
-        self._commands.connected(f"{leader.host}:{leader.port}".encode())
+        if role.leader is not None:
+            self._commands.connected(f"{role.leader.host}:{role.leader.port}".encode())
         applier = StreamApplier(role.applied_offset, self._commands, replication.feed, role, self._clock)
         values_here = _Event()
         try:
