@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import ROOT, packages_path
 
-SEEDS = int(os.environ.get("REDROCK_SIM_SEEDS", "16"))
-GROUP = 4
+SEEDS = int(os.environ.get("REDROCK_SIM_SEEDS", "10"))
+GROUP = 5
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
