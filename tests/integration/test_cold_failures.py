@@ -74,7 +74,7 @@ def test_who_waits_for_a_killed_store_gets_no_wrong_answer(start_redrock: StartS
     assert server.command("SET", "hot", "v") is not None
     assert server.command("DEL", "k9") == 1
     assert server.command("TTL", "k7") == -1
-    assert int(rock(server)["rock_parked_clients"]) == 1
+    server.wait_until(lambda: rock(server)["rock_parked_clients"] == "1")
     os.kill(pid, signal.SIGKILL)
     with waiting:
         try:
